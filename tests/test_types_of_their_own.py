@@ -100,13 +100,13 @@ def test_patches_that_depend_on_what_follows(tmp_path: Path) -> None:
     path = PATHS[-1][:25]
     short, long = laws(home, "BltForCausalLM", path[:13]), laws(home, "BltForCausalLM", path)
     assert np.abs(short - long[:12]).max() > 0.1  # so it is the library's model that looks ahead
-    assert "with what follows the token" in refusal(home, read)
+    assert "with later tokens" in refusal(home, read)
 
 
 def test_a_language_that_nobody_chose(tmp_path: Path) -> None:
     home = edited(write(tmp_path, "xmod"), default_language=None)
     said = refusal(home, read)
-    assert "for default_language, got None; write one of these for it: ['en_XX', 'de_DE']" in said
+    assert "for default_language, got None; write one of these languages: ['en_XX', 'de_DE']" in said
     assert "got 'fr_XX'" in refusal(edited(home, default_language="fr_XX"), read)
     one, other = (
         read(edited(home, default_language=name)).forward(PATHS, skip=1).logp[-1]

@@ -309,7 +309,7 @@ def test_what_evaluate_refuses(trained: str, here: Path, capsys: pytest.CaptureF
     capsys.readouterr()
     run("evaluate", trained, "data.jsonl", "--field", "x", "--label-field", "stars", code=2)
     (err,) = capsys.readouterr().err.splitlines()
-    assert "expected documents with labels of this classifier's (en, fr), got only 1, 2" in err
+    assert "expected documents with labels of this classifier (en, fr), got only 1, 2" in err
     (here / "lists.jsonl").write_text('{"text": "a", "label": ["en"]}\n')
     refused(
         capsys,

@@ -205,7 +205,7 @@ def test_nothing_is_replaced_unasked(run: Callable[..., Ran]) -> None:
     assert "a.txt.pofx: expected a free path" in run("compress", "a.txt").refusal
     assert "a.txt: expected a free path" in run("decompress", "a.txt.pofx").refusal
     assert run("compress", "a.txt", "--overwrite").code == 0
-    assert "say where to write with -o" in run("decompress", "a.txt").refusal
+    assert "name the file to write with -o" in run("decompress", "a.txt").refusal
 
 
 def test_what_makes_no_sense_is_refused(run: Callable[..., Ran]) -> None:
@@ -241,7 +241,7 @@ def test_an_empty_input_does_not_say_when_a_model_pays(
     Path("empty").touch()
     shown = " ".join(run("compress", "empty", "-m", models[0], "--explain").out.split())
     assert "−log2 p, 1 token " in shown
-    assert "an empty input does not say when that pays" in shown
+    assert "an empty input does not tell from how much text on the model pays" in shown
     told = json.loads(run("compress", "empty", "-m", models[0], "-o", "x", "--json").out)
     assert told["break_even_bytes"] is None
 

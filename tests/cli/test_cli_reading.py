@@ -167,7 +167,7 @@ def test_directories_and_patterns(capsys: pytest.CaptureFixture[str], model: Pat
     assert [line.split("\t")[0] for line in out.splitlines()] == ["c/a.txt:1", "c/d/b.txt:1"]
     assert (
         err
-        == "pofx: c: 2 files read, 1 of another ending left out, such as 'c/notes.md' (--format reads them, too)\n"
+        == "pofx: c: 2 files read, 1 of another ending left out, such as 'c/notes.md' (--format reads all files)\n"
     )
     code, _, err = run(capsys, "score", "c/**/*.txt", "-o", "o.jsonl", "-m", str(model), "--quiet")
     assert (code, err) == (0, "")

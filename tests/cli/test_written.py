@@ -180,7 +180,9 @@ def test_nor_what_a_model_is_made_of(run: Callable[[str], str]) -> None:
     pofx.save(pofx.fit(["a cat"], pofx.NgramSpec(order=2)), "model")
     Path("in.txt").write_text("a cat\n")
     for name in ("pofx.json", "model.safetensors", "tokenizer.json"):
-        assert "expected no file of what --model reads" in run(f"score in.txt -m model --html model/{name}")
+        assert "expected no file in a directory that --model reads" in run(
+            f"score in.txt -m model --html model/{name}"
+        )
 
 
 def test_no_two_outputs_are_one(run: Callable[[str], str]) -> None:

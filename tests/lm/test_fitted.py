@@ -86,7 +86,7 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "m" / store.RECORD
     whole = file.read_bytes()
     file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
-    with pytest.raises(BadSource, match="expected the content"):
+    with pytest.raises(BadSource, match="expected content with the hash"):
         pofx.load(tmp_path / "m")
 
 

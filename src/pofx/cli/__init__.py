@@ -1,1 +1,1 @@
-"""The command line: one file a verb. Nothing below prints."""
+"""The command line, with one file for each verb. No module outside this package prints."""

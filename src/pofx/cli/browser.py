@@ -1,4 +1,4 @@
-"""The browser of the person who called."""
+"""The browser of the user, opened at an address."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import webbrowser
 
 
 def open_in_browser(url: str) -> bool:
-    """Open an address in a browser, beside what this program does.
+    """Open an address in a browser, while this program goes on.
 
     Args:
         url: The address.
 
     Returns:
-        Whether there is a browser with a window; a text browser would take the terminal of this program.
+        Whether a browser with a window was found; a text browser would take the terminal of this program.
     """
     named = bool(os.environ.get("BROWSER"))
     screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -1,4 +1,4 @@
-"""The base of all commands of `pofx`: options are given once, help is grouped, and a mistyped word gets the nearest."""
+"""The base of all commands: an option is given once, help is grouped, and a mistyped word gets the nearest known word."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from pofx.cli.spelling import in_shell
 
-# Which heading of --help an option stands under; an option of no group decides the numbers.
+# The heading of --help for each option. An option of no group decides the numbers.
 _GROUPS = {
     "Input": "id text texts given given_field suffix chat field label_field cluster format split separator encoding "
     "delimiter quoting max_document max_expansion max_bytes test_files",
@@ -20,7 +20,7 @@ _GROUPS = {
     "Output": "out per k top show_ entropy rank keep with_terms no_text fresh overwrite tokens quiet as_json html_path "
     "explain save_held_out all_classes forget _click_default_help",
 }
-# Where the context of a command keeps the arguments of `pofx`, as they were typed.
+# The key under which the context of a command keeps the arguments of `pofx`, as they were typed.
 TYPED = "pofx.typed"
 _HEADING = {name: heading for heading, names in _GROUPS.items() for name in names.split()}
 
@@ -32,7 +32,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 class Command(click.Command):
-    """A command whose options with one value are each given once, and whose --help shows them in groups.
+    """A command that refuses an option with one value given twice, and whose --help has groups.
 
     Args:
         numbers: The heading of the options that belong to no group of input, model or output.
@@ -55,7 +55,7 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The options under the headings Input, Model, that of `numbers`, and Output."""
+        """Write the options under the headings Input, Model, `numbers` and Output."""
         parts: dict[str, list[tuple[str, str]]] = {h: [] for h in ("Input", "Model", self.numbers, "Output")}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
@@ -68,12 +68,12 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A command that has commands. After an unknown word the error suggests the nearest one, or lists them all."""
+    """A command with subcommands. After an unknown word the error suggests the nearest command, or lists all commands."""
 
     command_class = Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they are used."""
+        """Return the commands in the order in which a user needs them."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -1,4 +1,4 @@
-"""The command `pofx`: one file a verb, loaded when it is called, so that `pofx --help` answers at once."""
+"""The command `pofx`. The file of a verb is imported when the verb is called, so that `pofx --help` answers at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pofx.cli.command import TYPED, Group
 from pofx.cli.python_warnings import shown_warnings
 from pofx.cli.spelling import in_shell
 
-# verb -> what `pofx --help` says of it; pofx.cli.commands.<room>.<verb> holds `command`, with _ for - in its name.
+# verb -> its line in `pofx --help`; pofx.cli.commands.<room>.<verb> holds `command`, with _ for - in its name.
 VERBS = {
     "fit": "Fit a model to documents.",
     "score": "Give the log-probability of texts, term by term.",
@@ -68,19 +68,19 @@ def module_of(verb: str) -> str:
 
 
 class Verbs(Group):
-    """Commands that are imported only when they run."""
+    """The verbs, which are imported only when they run."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Keep the arguments as they were typed: a page names the command that made it."""
+        """Keep the arguments as they were typed, since a page shows the command that made the page."""
         typed = list(args)
         ctx = super().make_context(info_name, args, parent, **extra)
         ctx.meta[TYPED] = typed
         return ctx
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of a first day with pofx."""
+        """Return the verbs in the order in which a new user needs them."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -95,11 +95,11 @@ class Verbs(Group):
         if os.environ.get("POFX_CACHE_LIMIT") and not {"-h", "--help"} & set(ctx.args):
             from pofx.files.cache import limit
 
-            limit()  # one that is no size is refused by every verb, also where nothing is converted today
+            limit()  # every verb refuses a malformed limit, also a verb that converts nothing
         return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table of verbs, without importing any."""
+        """Write the table of verbs, without importing a verb."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
 
@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with shown_warnings():
             code = pofx.main(args=arguments, standalone_mode=False, prog_name="pofx")
-        sys.stdout.flush()  # a full disk is found here, or not at all
+        sys.stdout.flush()  # only this call reports a full disk
     except click.exceptions.Abort:
         code = _say("interrupted", 130)
     except KeyboardInterrupt:
@@ -146,9 +146,9 @@ def main(arguments: list[str] | None = None) -> None:
         stopped = isinstance(e, Interrupted)
         code = _say(f"{'' if stopped else 'error: '}{_one_line(str(e))}", 130 if stopped else 2)
     except SystemExit:
-        code = 0  # click and rich end so at a closed pipe (head, less): the reader wants no more; no audit has failed
+        code = 0  # click and rich exit with 1 at a closed pipe (head, less), though the reader has what it wanted
     except BrokenPipeError:
-        code = 0  # as above
+        code = 0  # the reader of the pipe has what it wanted
         streams.silence()
     except OSError as e:
         where = "" if e.filename is None else f"{os.fsdecode(e.filename)}: "
@@ -156,9 +156,9 @@ def main(arguments: list[str] | None = None) -> None:
         if is_out_of_memory(e):
             said = str(in_shell(out_of_memory_error()))
         elif e.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            said = f"{where}expected room to write, got: {e.strerror}; make room, or choose another place"
+            said = f"{where}expected room to write, got: {e.strerror}; make room, or choose another path"
         elif e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            said += "; choose another place, or change its permissions"
+            said += "; choose another path, or change the permissions"
         elif e.errno == errno.ENOENT:
             said += "; check the path"
         code = _say(f"error: {_one_line(said)}", 2)
@@ -176,6 +176,6 @@ def _say(message: str, code: int) -> int:
 
 
 def _one_line(message: str) -> str:
-    # Names come from files and arguments: an escape sequence in one must not reach the terminal.
+    # Names come from files and arguments, and an escape sequence in a name must not reach the terminal.
     line = " ".join(message.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)

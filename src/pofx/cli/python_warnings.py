@@ -1,4 +1,4 @@
-"""Warnings of Python on the command line: those of pofx are shown as one line each, those of libraries are not."""
+"""Warnings of Python on the command line: a warning of pofx is one line, and warnings of libraries are not shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 _HOME = str(Path(__file__).resolve().parents[1])
-# Of `re` on the user's pattern ("possible nested set"), of Python on what it will drop: for who writes the program.
+# Warnings for the author of a program, such as "possible nested set" of `re` for a pattern, or of deprecated functions.
 _OF_PROGRAMS = (
     FutureWarning,
     DeprecationWarning,

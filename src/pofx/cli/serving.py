@@ -41,7 +41,7 @@ _CLASSIFIERS = click.option(
 
 
 def options_of_served_models(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`-m`, `-c` and the options of a model, which hold for all models; each request has its own conversation."""
+    """Give a verb `-m`, `-c` and the options of a model, without --chat, since each request has its own conversation."""
     for option in reversed((_NAMES, _CLASSIFIERS, *OPTIONS[1:])):
         function = option(function)
     function.__click_params__ = [p for p in function.__click_params__ if p.name != "chat"]  # type: ignore[attr-defined]
@@ -59,11 +59,11 @@ def serve_models(
     """Load models and answer until a signal says to end.
 
     Args:
-        names: The models as `-m` names them; the built-in model where there are none.
+        names: The models as `-m` names them; () for the built-in model.
         classifiers: The classifiers as `-c` names them.
         said: The options of the models.
         settings: The address and the limits.
-        ready: Called with the models, the classifiers and the port as soon as clients can connect.
+        ready: A function that is called with the models, the classifiers and the port as soon as clients can connect.
         verb: The verb that was called, for a message on a package that is missing.
     """
     from pofx.errors import require
@@ -92,13 +92,13 @@ def serve_models(
 
 
 def show_page(url: str) -> None:
-    """Open the page in a browser, and say so where none is found."""
+    """Open the page in a browser, or print the address if no browser is found."""
     if not open_in_browser(url):
-        click.echo(f"pofx: no browser was found; open {url} in one", err=True)
+        click.echo(f"pofx: no browser was found; open {url} in a browser", err=True)
 
 
 def _loaded(options: ModelOptions, alone: bool) -> LM:
-    """A model without notes on texts, which here are those of clients; `--begin` of several is for those without x0."""
+    """Load a model without notes on texts, since texts come from clients; `--begin` applies to models without x0."""
     lm = options.load() if alone else options.load_with_stand_ins()
     lm.vocab.listener = None
     return lm

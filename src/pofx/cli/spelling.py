@@ -1,4 +1,4 @@
-"""Errors in the words of the command line: advice names options of the verb at hand, not arguments of Python."""
+"""Errors in the words of the command line: advice names options of the running verb, and no arguments of Python."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPTIONS = {"units": "unit", "outlier_p": "reject", "weights": "weight"}
 
 
 def in_shell(error: E, verb: click.Context | None = None) -> E:
-    """Return the same error, as a person at the command line can follow it.
+    """Return the same error in the words of the command line.
 
     Args:
         error: The error of a query, with advice in the spellings of Python and of the command line.
@@ -61,7 +61,7 @@ def _spelled(advice: Advice, verb: click.Context | None) -> str | None:
 
 
 def _known(options: str, verb: click.Context | None) -> str:
-    """Return those of several options that the verb has, such as `--given-field, --keep` of three options."""
+    """Return the options of a list that the verb has, such as `--given-field, --keep` of three options."""
     there = [] if verb is None else [o for p in verb.command.params for o in p.opts]
     return ", ".join(o for o in options.split(", ") if o in there) or options
 
@@ -76,7 +76,7 @@ def _option(name: str, verb: click.Context) -> str | None:
 
 
 def _parameter(name: str, verb: click.Context) -> click.Parameter | None:
-    """Return the parameter of the verb that does what an advice asks for."""
+    """Return the parameter of the verb that an advice needs."""
     for p in verb.command.params:
         if isinstance(p, click.Argument):
             if p.name in _ARGUMENTS.get(name, (name,)):

@@ -1,4 +1,4 @@
-"""The three standard streams of the process, made usable whatever the caller closed or let run full."""
+"""The three standard streams of the process, which stay usable if the caller closed a stream or its disk is full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 
 class _Absent(io.RawIOBase):
-    """A stream that stands for one that the caller closed: each read or write is an error that names the stream."""
+    """The stand-in for a stream that the caller closed; each read or write raises an error that names the stream."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -33,7 +33,7 @@ class _Absent(io.RawIOBase):
 
 
 class _Lenient(io.TextIOWrapper):
-    """Standard error that never fails: a finished run does not fail because a message cannot be written."""
+    """A standard error that never fails, so that no run fails because a message cannot be written."""
 
     def write(self, text: str, /) -> int:
         try:
@@ -51,18 +51,18 @@ class _Lenient(io.TextIOWrapper):
             self._give_up()
 
     def _give_up(self) -> None:
-        # What is still held goes to nobody: Python would try once more at exit, and fail again.
+        # The rest of the buffer is dropped, since Python would try to write it at exit, and fail again.
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def prepare() -> None:
-    """Make all three streams usable: a closed stream fails at its first use, and standard error never fails."""
+    """Make all three streams usable, so that a closed stream fails at its first use, and standard error never fails."""
     for number, name in ((0, "standard input"), (1, "standard output"), (2, "standard error")):
         try:
             os.fstat(number)
         except OSError:
-            # Or else the next file that is opened would be taken for the stream.
+            # Otherwise the next file that is opened would get the number of the closed stream.
             with suppress(OSError):
                 os.open(os.devnull, os.O_RDWR)
         if number == 0 and sys.stdin is None:
@@ -72,7 +72,7 @@ def prepare() -> None:
         elif number == 2 and sys.stderr is None:
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (open as long as the process)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        # A terminal without · or Σ shows an escape instead; it is no reason to end in the middle of an answer.
+        # A terminal without · or Σ shows an escape, so that an answer does not end in the middle.
         sys.stdout.reconfigure(errors="backslashreplace")
     if type(sys.stderr) is io.TextIOWrapper and sys.stderr is sys.__stderr__:
         old = sys.stderr
@@ -86,12 +86,12 @@ def prepare() -> None:
 
 
 def silence() -> None:
-    """Discard what standard output still holds: Python would try to write it once more at exit, and complain again."""
+    """Discard the buffer of standard output, since Python would try to write the buffer at exit, and complain again."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
         return
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    with suppress(AttributeError):  # it has no file at all
+    with suppress(AttributeError):  # a replaced standard output may have no file
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (open as long as the process)

@@ -71,7 +71,7 @@ def passes_of(target: Path) -> Path:
 
 
 def files_beside(target: Path) -> tuple[Path, ...]:
-    """All files that a run writes before its target."""
+    """Return all files that a run writes before its target."""
     return (
         part_of(target),
         progress_of(target),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.stream import BlockSize, Query
     from pofx.queries.scoring.terms import Terms
 
-# Blocks are larger than in scoring: a model that all classes share reads the prefixes once a block.
+# Blocks are larger than in scoring, since a model that all classes share reads their prefixes once for each block.
 TEXTS, BYTES = 4096, 1 << 20
 
 
@@ -29,7 +29,7 @@ class Classified:
 
     Attributes:
         log_p: `[C]`, log P(t | x) of every class, nats.
-        log_evidence: log p(x), whatever the class, nats.
+        log_evidence: log p(x) = log Σ_t P(t) p(x | t), nats.
         outlier_p: The share, 0 to 1, of held-out texts that are at most as probable; None where no text was held out.
         terms: The terms of the numbers.
         log_likelihood: `[C]`, log p(x | t) under every class, nats.
@@ -48,7 +48,7 @@ class ClassRows:
 
     Attributes:
         joint: The classifier.
-        rejection: The log-probabilities of held-out texts; None where `outlier_p` is not asked for.
+        rejection: The log-probabilities of held-out texts, nats; None where `outlier_p` is not asked for.
         reject: The largest `outlier_p` of a text that gets no label, about the share of good texts that is lost; None
             where every text gets a label.
         all_classes: Whether a row holds the posterior of every class.
@@ -77,7 +77,7 @@ class ClassRows:
         }
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """All columns of the file, left to right."""
+        """Return all columns of the file, left to right."""
         ours = [
             Column("label", "text"),
             Column("posterior", "float"),
@@ -96,7 +96,7 @@ class ClassRows:
         return BlockSize(TEXTS, most)
 
     def bind(self, lm: LM) -> Query[Classified]:
-        """`classify`. Texts have no prefix of their own: the prefix that stands for a class belongs to the classifier."""
+        """Return `classify`; texts have no prefix of their own, since the prefix of a class belongs to the classifier."""
         return lambda texts, given: self.classify(texts)
 
     def classify(self, texts: Sequence[str | bytes]) -> list[Classified]:
@@ -129,7 +129,7 @@ class ClassRows:
         ]
 
     def nats(self, result: Classified) -> float:
-        """Return the log evidence log p(x), whatever the class; nats."""
+        """Return the log evidence log p(x), summed over the classes, in nats."""
         return result.log_evidence
 
     def make_rows(self, entry: Entry, result: Classified | str) -> Iterable[dict[str, Any]]:

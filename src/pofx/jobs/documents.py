@@ -34,7 +34,7 @@ class ReadOptions:
         id: The field of a row that holds its id; None where the id is the row's place.
         split: Whether a line or a whole file of text is a document.
         separator: The string that stands between documents of text; None for `split`.
-        format: The format of all files, such as "jsonl"; None where the ending of each file says it.
+        format: The format of all files, such as "jsonl"; None where the ending of each file names the format.
         delimiter: The character between the cells of CSV and TSV; None for the comma and the tab.
         quoting: Whether a quote in CSV and TSV encloses a cell; None where both readings must agree.
         encoding: The encoding of the files; None for UTF-8.
@@ -106,7 +106,7 @@ class Documents:
         self._records(deque()).look()
 
     def items(self, notify: Notify = _ignore) -> Iterator[Document | BadRow]:
-        """Documents and bad rows, in the order of the files; blank lines are neither.
+        """Yield documents and bad rows, in the order of the files; blank lines are left out.
 
         Args:
             notify: A function that is called, after the last item, with blank lines and with ids that rows share.
@@ -116,7 +116,7 @@ class Documents:
         """
         bad_rows: deque[BadRow] = deque()
         items = _merge_in_order(self._records(bad_rows), bad_rows, notify)
-        # Without a field for the id, the id is the row's place, which stands only once in one file.
+        # Without a field for the id, the id is the row's place, which is unique in one file.
         ids_may_repeat = self.reading.id is not None or len(set(self.files)) < len(self.files)
         return RepeatedIds().watch(items, notify) if ids_may_repeat else items
 
@@ -166,5 +166,5 @@ def _merge_in_order(records: Records, bad_rows: deque[BadRow], notify: Notify) -
             yield bad_rows.popleft()
         yield document
     yield from bad_rows
-    if records.n_blank and records.n:  # where nothing was read, the refusal that follows stands alone
+    if records.n_blank and records.n:  # without documents an error follows, which should stand alone
         notify(BlankLines(records.n_blank))

@@ -31,7 +31,7 @@ class RepeatedId:
         id: The first id that was repeated.
         first: File and line of the row that had the id first.
         second: File and line of the row that repeated the id.
-        more: How many further rows repeat this id or another.
+        more: How many further rows repeat an id.
     """
 
     id: str
@@ -57,12 +57,12 @@ Notify = Callable[[Notice], None]
 
 @dataclass(frozen=True)
 class UnresumableInput:
-    """The input is standard input or a pipe: a job that is stopped cannot be resumed."""
+    """The input is standard input or a pipe, so the job cannot be resumed after a stop."""
 
 
 @dataclass(frozen=True)
 class JobStart:
-    """The job begins, or goes on where a stopped run was.
+    """The job begins, or goes on from the last row of a stopped run.
 
     Attributes:
         rows: How many rows of the input the stopped run had answered.
@@ -85,8 +85,8 @@ class JobStart:
 class OtherArithmetic:
     """Rows of an earlier run were computed under other arithmetic than this run's.
 
-    Log p may differ by about 1e-4 nats a token in float32. `fresh=True` computes all rows again, and `overwrite=True`
-    computes those of a finished file again.
+    Log p may differ by about 1e-4 nats a token in float32. `fresh=True` computes the rows of a stopped run again, and
+    `overwrite=True` the rows of a finished file.
 
     Attributes:
         differences: A line for each part of the arithmetic that differs, with both values.
@@ -132,11 +132,11 @@ class JobEnd:
     Attributes:
         path: The file.
         rows: The number of rows of the input.
-        scored: How many of them have a score. In the others the column `error` says why.
+        scored: How many rows have a score. In a row without a score the column `error` has the reason.
         bytes: The bytes of the texts that have a score.
-        nats: The sum of log p over those texts, or of log P where they are prefixes; nats.
-        fitted: How many of those texts the model was fitted on.
-        chosen: How many of those texts the model's weights were chosen by.
+        nats: The sum of log p over the texts that have a score, or of log P where texts are prefixes; nats.
+        fitted: How many scored texts the model was fitted on.
+        chosen: How many scored texts decided the choice of the model's weights.
         already: Whether an earlier run of the same job had written the file.
     """
 

@@ -21,7 +21,7 @@ from pofx.vocab.vocabulary import plain_text
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A query over documents, whose rows go into a file. `run` runs the job, and resumes a run that was stopped.
+    """A query over documents, whose rows go into a file. `run` runs the job, and resumes a stopped run.
 
     Right: `for event in run(Job(lm, "my-model", Documents(("a.txt",)), ScoreRows(), "a.jsonl")): …`.
     Wrong: two jobs with one `out` at once; the second is refused.
@@ -59,11 +59,11 @@ class Job:
 
     @cached_property
     def resumable(self) -> bool:
-        """Whether the input can be read again: standard input and pipes cannot. The files are asked once."""
+        """Whether the input can be read again, unlike standard input and pipes. The system is asked once."""
         return all(can_be_read_again(f) for f in self.documents.files)
 
     def settings(self) -> dict[str, Any]:
-        """All settings that the rows depend on, by name. A stopped run is resumed only where each of them is the same."""
+        """Return all settings that the rows depend on, by name. A stopped run is resumed only under equal settings."""
         from pofx.version import __version__
 
         documents = self.documents
@@ -86,10 +86,10 @@ class JobStopped(PofxError):
 
     Attributes:
         rows: The rows of the input that are kept; None where the file was made already.
-        stretches: The stretches of the next text that are kept: parts that were read, of a few seconds each.
+        stretches: The kept stretches of the next text: parts that a model reads in a few seconds each.
         rows_file: The file that the rows are kept in.
         reads_file: The file that the stretches are kept in.
-        resumable: Whether the same job goes on from there; False for standard input and pipes.
+        resumable: Whether the same job goes on from the kept rows; False for standard input and pipes.
     """
 
     code = "job-stopped"
@@ -106,7 +106,7 @@ def _stop_message(
     rows: int | None, stretches: int, rows_file: Path, reads_file: Path, resumable: bool
 ) -> tuple[str, Advice | None]:
     if rows is None:
-        return "interrupted, when all was written", None
+        return "interrupted after all rows were written", None
     if not (rows or stretches):
         return "interrupted before the first rows were scored", None
     kept = f"interrupted; {count_noun(rows, 'row')} {'is' if rows == 1 else 'are'} kept in {rows_file}"
@@ -114,9 +114,9 @@ def _stop_message(
         kept = f"{kept}, {count_stretches(stretches)} of the next text in {reads_file}"
     if not resumable:
         return (
-            f"{kept}; they cannot be resumed from standard input or a pipe",
+            f"{kept}; a run over standard input or a pipe cannot be resumed",
             Advice(
-                f"save the input to a file and name that file; move {rows_file} away first, if its rows are of use"
+                f"save the input to a file and name that file; first move {rows_file} away to keep its rows"
             ),
         )
     return kept, Advice("the same command goes on from there")

@@ -1,4 +1,4 @@
-"""A check for ids that several rows of an input share: a join of files by id would mix such rows."""
+"""A check for ids that several rows of an input share, since a join of files by id would mix such rows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pofx.corpus.bad_rows import BadRow
     from pofx.corpus.documents import Document
 
-# The most ids that are remembered, each as 64 bits of a hash and a place: some 130 MB. Two different ids among them
+# The most ids that are remembered, each as 64 bits of a hash and a place, in some 130 MB. Two different ids among so many
 # have the same hash once in 10^7 runs.
 MOST = 1_000_000
 
 
 class RepeatedIds:
-    """The ids of the rows so far. It is a collector, not a record: each row changes it.
+    """The ids of the rows so far, to which each row adds its id.
 
     Args:
         most: The most different ids that are remembered.

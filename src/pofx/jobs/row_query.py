@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """A text of the input, as far as its rows repeat it.
+    """The parts of a text of the input that its rows repeat.
 
     Attributes:
         id: The id of the text.
         kept: The values of the kept fields; () where the row of the input could not be read.
         text: The text; None where the input could not be read, or the rows do not repeat the text.
-        given: The prefix of the text; None in the same cases.
+        given: The prefix of the text; None where the input could not be read, or the rows do not repeat the prefix.
     """
 
     id: str
@@ -50,7 +50,7 @@ class RowQuery(Protocol):
         """The settings that the rows depend on, by the name of their option; plain JSON."""
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """All columns of the file, left to right.
+        """Return all columns of the file, left to right.
 
         Args:
             kept: For each kept field, the kinds of its values.
@@ -63,7 +63,7 @@ class RowQuery(Protocol):
         """Return the most texts and bytes that are answered together. The size depends on the model and the query alone."""
 
     def bind(self, lm: LM) -> Query[Any]:
-        """The query of this model: a function of texts and prefixes that returns a record with `terms` for each text."""
+        """Return the query of this model: a function of texts and prefixes that gives a record with `terms` a text."""
 
     def nats(self, result: Any) -> float:
         """Return the term of one text in the sum over all texts: log p, or log P of a prefix; nats."""
@@ -90,7 +90,7 @@ def row_head(entry: Entry, keep: Sequence[str]) -> dict[str, Any]:
 def add_kept_columns(
     keep: Sequence[str], kept: Mapping[str, Sequence[str]], ours: Sequence[Column]
 ) -> list[Column]:
-    """All columns of a file: the id, the kept fields, the query's own columns, and the error.
+    """Return all columns of a file: the id, the kept fields, the query's own columns, and the error.
 
     Args:
         keep: The names of the kept fields.
@@ -106,7 +106,7 @@ def add_kept_columns(
         *ours,
         Column("error", "text"),
     ]
-    return check_names(out, "each field once, and none of the names that the rows have anyway")
+    return check_names(out, "each field once, and no name of another column")
 
 
 def check_names(columns: list[Column], expected: str) -> list[Column]:
@@ -114,7 +114,7 @@ def check_names(columns: list[Column], expected: str) -> list[Column]:
 
     Args:
         columns: The columns.
-        expected: What the message says was expected.
+        expected: The noun after "expected" in the message.
 
     Raises:
         BadValue: Two columns have the same name.
@@ -124,7 +124,7 @@ def check_names(columns: list[Column], expected: str) -> list[Column]:
     if twice is not None:
         raise BadValue(
             f"expected {expected}, got {twice!r}",
-            "rename that field in the input",
+            "rename the field in the input",
             Argument("keep", "--keep"),
         )
     return columns

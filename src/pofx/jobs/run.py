@@ -48,7 +48,7 @@ def run(job: Job) -> Generator[Event, None, None]:
     """Run the job in this process.
 
     Whatever stops the run (an error, Ctrl-C, a caller that asks for no further event), the answered rows are kept. The
-    same job, run again, goes on from there and makes the same bytes.
+    same job, run again, goes on after these rows and makes the same bytes.
 
     Args:
         job: The job.
@@ -80,8 +80,8 @@ def run(job: Job) -> Generator[Event, None, None]:
 class JobRun:
     """The run of a job in parts, for callers whose workers answer the blocks. `run` calls all parts in one process.
 
-    The run is a context manager, not a record: it locks the journal, and keeps the answered rows whatever happens. A
-    block is a value, so workers may answer blocks in any order. `keep` takes the answers in the order of `blocks`.
+    The run is a context manager, which locks the journal, and keeps the answered rows whatever happens. A block is a value,
+    so workers may answer blocks in any order. `keep` takes the answers in the order of `blocks`.
 
     An earlier run of the same job may have finished the file. `ended` is then set as soon as the context is entered, and
     `blocks`, `keep` and `finish` must not be called.
@@ -112,8 +112,8 @@ class JobRun:
         if not self.resumable and part_of(self._target.path).exists() and not job.fresh:
             raise BadSource(
                 f"{part_of(self._target.path)}: expected no rows of a stopped run, since standard input (or a pipe) cannot "
-                "be read again to go on with them, got rows",
-                ["move them away", START_OVER],
+                "be read again to go on after these rows, got rows",
+                ["move the file away", START_OVER],
             )
 
     def __enter__(self) -> JobRun:
@@ -149,9 +149,9 @@ class JobRun:
             if isinstance(error, KeyboardInterrupt):
                 raise self._stopped() from None
             if not (error is None or isinstance(error, Exception | GeneratorExit)):
-                return  # the process ends: nothing more is written
+                return  # the process ends at once, as by SystemExit, and no more rows are written
             if journal.kept.offset < journal.saved.offset:
-                with suppress(PofxError):  # the disk may be what failed
+                with suppress(PofxError):  # the disk itself may have failed
                     journal.checkpoint()
             journal.tape.flush()
             if not journal.keeps:
@@ -164,7 +164,7 @@ class JobRun:
         return self._job.rows.bind(self._job.lm)
 
     def begun(self) -> JobStart:
-        """Return the event of the beginning: what a stopped run had kept."""
+        """Return the event of the beginning, with the rows and stretches that a stopped run had kept."""
         j = self._journal
         rows = j.saved.state["items"]
         return JobStart(rows, j.tape.left, j.part, j.tape.path, progress_of(j.target), j.in_vain)
@@ -183,7 +183,7 @@ class JobRun:
     def answer(self, block: TextBlock[Item]) -> Answers:
         """Return the answers to the next block, computed in this process.
 
-        Stretches of a long text are kept as they are read: a run that is killed in the middle of the text goes on there.
+        Stretches of a long text are kept as they are read, so a run that is killed in the middle of a text goes on there.
 
         Args:
             block: The next block.
@@ -192,14 +192,14 @@ class JobRun:
             return block.answers(self._query)
 
     def keep(self, block: TextBlock[Item], answers: Answers) -> BlockEnd:
-        """Keep the rows of the next block. They are on the disk within a second or so.
+        """Keep the rows of the next block, which are on the disk within a second or so.
 
         Args:
             block: The next block.
             answers: An answer, or an error, for each item of the block.
 
         Raises:
-            BadValue: The block is not the next one, or the number of answers is not that of its items.
+            BadValue: The block is not the next block, or has another number of items than of answers.
             BadSource: The journal cannot be written.
         """
         journal = self._journal
@@ -213,7 +213,7 @@ class JobRun:
         if len(answers) != len(block.items):
             raise BadValue(
                 f"expected {len(block.items):,} answers, got {len(answers):,}",
-                "hand in one for each item",
+                "pass one answer for each item of the block",
                 argument="answers",
             )
         lines, state = self._rows(block, answers)

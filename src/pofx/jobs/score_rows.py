@@ -1,4 +1,4 @@
-"""log p of texts as rows, a text a row or a token a row, always with the same columns."""
+"""The log p of texts as rows, a text a row or a token a row, always with the same columns."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class ScoreRows:
         return lambda texts, given: score(lm, texts, given, want, self.boundary)
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """All columns of the file, left to right.
+        """Return all columns of the file, left to right.
 
         Args:
             kept: For each kept field, the kinds of its values.
@@ -135,7 +135,7 @@ class ScoreRows:
 
         Args:
             entry: The text.
-            result: Its score, or an error message where it has none.
+            result: The score of the text, or an error message where the text has no score.
         """
         first = row_head(entry, self.keep)
         scored = None if isinstance(result, str) else (result.without_end() if self.prefix else result)
@@ -174,7 +174,7 @@ class ScoreRows:
                 "start": start,
                 "end": end,
                 "nats": logp[k],
-                "surprisal_bits": bits(-logp[k]) + 0.0,  # no -0.0
+                "surprisal_bits": bits(-logp[k]) + 0.0,  # the sum makes 0.0 of -0.0
                 "seen": seen[k],
             }
             if scored.entropy is not None:
@@ -196,7 +196,7 @@ def token_text(vocab: Vocab, i: int) -> str:
 
 
 def _or_null(name: str, value: Any) -> Any:
-    """Return the value of a term; None where the term says that there is none."""
+    """Return the value of a term; None where the term is absent."""
     return None if value == "none" or (name == "boundary" and not value) else value
 
 

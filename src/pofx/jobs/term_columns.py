@@ -31,7 +31,7 @@ def term_cells(model: str, terms: Terms) -> dict[str, Any]:
 
     Args:
         model: The name of the model.
-        terms: The terms. Of the window rule the cell holds the first clause only.
+        terms: The terms. The cell of the window rule holds only the first clause.
     """
     without_x0 = terms.begin_known == "none"
     return {
@@ -83,7 +83,7 @@ class WithTerms:
         names = {c.name for c in own} - set(self.keep)
         return check_names(
             [*own, *(c for c in COLUMNS if c.name not in names), error],
-            "none of the names that the columns of terms have",
+            "a name that no column of terms has",
         )
 
     def block_size(self, lm: LM) -> BlockSize:

@@ -60,7 +60,7 @@ class WordRows:
         }
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """All columns of the file, left to right."""
+        """Return all columns of the file, left to right."""
         return add_kept_columns(self.keep, kept, COLUMNS)
 
     def block_size(self, lm: LM) -> BlockSize:
@@ -70,7 +70,7 @@ class WordRows:
         return block_size(lm)
 
     def bind(self, lm: LM) -> Query[Worded]:
-        """`words` of this model. The sets of tokens that end a word are made once."""
+        """Return `words` of this model; the sets of tokens that end a word are made once."""
         from pofx.queries.words.boundaries import BoundaryTokens
         from pofx.queries.words.words import read_words
 

@@ -12,18 +12,18 @@ from pofx.vocab.vocabulary import Vocab
 def begin_evidence(vocab: Vocab, pin: Pin | None, begin: str | int | None, model: str) -> Begin:
     """Choose the x0 of a pretrained model: the caller's, else a pinned one, else the tokenizer's, else none.
 
-    A BOS that the files name but the tokenizer never adds is no evidence. That of SmolLM2 would cost the text "The cat sat
-    on the mat." 22 nats.
+    A BOS that the files name but the tokenizer never adds is no evidence. As x0, the BOS of SmolLM2 would cost the text "The
+    cat sat on the mat." 22 nats.
 
     Args:
         vocab: The vocabulary. A single id in `control.adds_before`, which the tokenizer puts before a text, is declared.
         pin: The pinned audit, or None. The verdicts "joint" and "prefix-only" give the x0 that they were found with, as
-            trained. "conditional" and "improper" give none, whatever the tokenizer adds.
+            trained. "conditional" and "improper" give no x0, whatever the tokenizer adds.
         begin: The text or id of a token that the caller assumes to be x0, or None.
         model: The name of the model, for messages.
 
     Returns:
-        The x0; where there is none, `note` says why.
+        The x0; where the model has none, `note` has the reason.
 
     Raises:
         BadSource: The pinned x0 is no id of the vocabulary.
@@ -51,7 +51,7 @@ def _pinned(vocab: Vocab, pin: Pin, model: str) -> Begin:
     if pin.begin is not None and not pin.begin < vocab.size:
         raise BadSource(
             f"{model}: expected the pinned x0 below {vocab.size}, got id {pin.begin}",
-            f"forget it: pofx audit -m {model} --unpin",
+            f"forget the pin: pofx audit -m {model} --unpin",
         )
     if pin.begin is not None and pin.verdict in ("joint", "prefix-only"):
         return Begin("trained", token_name(vocab, pin.begin), pin.begin)

@@ -14,7 +14,7 @@ from pofx.lm.fitted_documents import MOST, FittedDocuments
 
 
 def write_record(record: FittedDocuments, path: Path) -> None:
-    """Write the record: at most 8 MB for the documents, and as much for the validation documents."""
+    """Write the record, which takes at most 8 MB for the documents, and as much for the validation documents."""
     held = {"codes": record.codes, "documents": np.array([record.documents], dtype=np.int64)}
     write_tensors(path, {**held, "validation": record.validation} if len(record.validation) else held)
 

@@ -15,8 +15,8 @@ from pofx.vocab.spec import vocab_for
 Spec = NgramSpec | TransformerSpec
 
 
-# Of no split that a caller makes: of documents that `split_documents` left by seed 0, the same seed holds out none, since a
-# document's side is a matter of its hash. Early stopping was then silently off.
+# The seed differs from the seeds that callers use, since the hash of a document decides its side. Of documents that
+# `split_documents` left by seed 0, the same seed would hold out none, and early stopping was then silently off.
 VALIDATION_SEED = 0x5EED
 
 
@@ -66,7 +66,7 @@ def fit(
         kept = None if validation is None else list(validation)
         return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume)
     raise BadValue(
-        f"expected NgramSpec(…) or TransformerSpec(…), got {spec!r}", "pass one of the two", argument="spec"
+        f"expected NgramSpec(…) or TransformerSpec(…), got {spec!r}", "pass a spec", argument="spec"
     )
 
 

@@ -39,9 +39,9 @@ def load(
         source: "builtin", a name such as "smollm2" or "gemma3-270m", a directory, a .gguf or .arpa file, or a hub id
             ("organisation/name" or "organisation/name@revision"). A directory is one that `save` wrote, or a checkpoint in
             the layout of Hugging Face. A GGUF file is dequantised once, into the cache.
-        begin: The token, by text or id, to take for x0; it is then *assumed*, and `audit` says how good the choice is. By
+        begin: The token, by text or id, to take for x0, which is then *assumed*; `audit` says how good the choice is. By
             default a fitted model has the x0 of its training. A pretrained model has the x0 of a pinned audit, else the
-            one that its tokenizer puts before every text, else none. A BOS that is only declared is no evidence.
+            token that its tokenizer puts before every text, else no x0. A BOS that is only declared is no evidence.
         end: The token, by text or id, to take for EOS, in place of the EOS that a checkpoint declares, or for a fitted
             model without EOS.
         dtype: "float32"; or "bfloat16" for the matrix products of a pretrained model, which is faster, and off by 0.03 nats
@@ -49,12 +49,12 @@ def load(
         context: The longest window in tokens, by default the context of the model. Longer texts are read by windows, each
             with x0 at its front (`windowed`).
         stride: How many tokens later each window begins; half of `context` by default.
-        budget: How many tokens a pretrained model reads in a pass. Memory grows with it, and no result depends on it.
+        budget: How many tokens a pretrained model reads in a pass. Memory grows with the number; no result depends on it.
         pre: The rule by which the tokenizer of a GGUF file splits a text before it merges byte pairs, as llama.cpp names the
-            rule ("qwen2"); for a file that does not name it.
-        normalize: Whether to score a text as the normalizer of a pretrained tokenizer changes it (NFKC, lower case); the
-            terms then say so. By default a text that the normalizer would change is refused.
-        unknown: How an ARPA file treats a word that it does not have: "refuse", or "class" (`read_arpa`).
+            rule ("qwen2"); only for a file that does not name the rule.
+        normalize: Whether to score each text after the normalizer of a pretrained tokenizer has changed the text (NFKC,
+            lower case), as the terms then say. By default a text that the normalizer would change is refused.
+        unknown: How an ARPA file treats a word that the file does not have: "refuse", or "class" (`read_arpa`).
         rope: The rotary factors of a model with LongRoPE. "short" ends the context at the original length; "long" takes
             the factors of longer texts for texts of all lengths. Either way every text has one distribution.
         progress: A function that is called with a stage and the fraction of the stage that is done.
@@ -71,7 +71,9 @@ def load(
     """
     if dtype not in ("float32", "bfloat16"):
         raise BadValue(
-            f"expected 'float32' or 'bfloat16', got {dtype!r}", "write one of the two", argument="dtype"
+            f"expected 'float32' or 'bfloat16', got {dtype!r}",
+            "write 'float32' or 'bfloat16'",
+            argument="dtype",
         )
     context = None if context is None else check_whole_number("context", context, 2)
     stride = None if stride is None else check_whole_number("stride", stride, 1)
@@ -85,29 +87,29 @@ def load(
     if dtype != "float32":
         raise BadValue(
             f"expected 'float32', got {dtype!r}",
-            "leave it out, since the dtype of a fitted model is fixed",
+            "leave the dtype out, since a fitted model has a fixed dtype",
             argument="dtype",
         )
     if budget is not None:
         raise BadValue(
-            "expected a pretrained model, whose passes it bounds", "leave it out", argument="budget"
+            "expected a pretrained model, got another model", "leave the budget out", argument="budget"
         )
     if pre is not None:
         raise BadValue(
-            f"expected a GGUF file, got {source}, whose vocabulary is its own",
-            "leave it out",
+            f"expected a GGUF file, got {source}, which has its own vocabulary",
+            "leave the option out",
             argument="pre",
         )
     if normalize:
         raise BadValue(
             f"expected a pretrained model, got {source}, which reads texts as they are",
-            "leave it out",
+            "leave the option out",
             argument="normalize",
         )
     if rope != "short":
         raise BadValue(
             f"expected 'short' for a model that pofx fitted, got {rope!r:.40}",
-            Advice("leave it out", "", "--rope"),
+            Advice("leave the option out", "", "--rope"),
             argument="rope",
         )
     known = lm.begin.known != "none"
@@ -148,7 +150,7 @@ def _fitted(source: str | Path, unknown: str) -> LM | None:
     if unknown != "refuse":
         raise BadValue(
             f"expected a model of words, an ARPA file, got another model ({source})",
-            "leave it out, since it spells every word or refuses it by name",
+            "leave the option out, since the model spells every word, or refuses a word by name",
             argument="unknown",
         )
     if not ours:
@@ -196,7 +198,7 @@ def _pretrained(
             f"expected at most the {core.context:,} tokens up to which the model has one distribution, got "
             f"{context:,}",
             [
-                "leave it out",
+                "leave the context out",
                 Advice("take the factors of longer texts for all texts", "rope='long'", "--rope long"),
             ],
             argument="context",
@@ -211,7 +213,7 @@ def _pretrained(
 
 
 def _builtin() -> LM:
-    """Return the n-gram of the built-in documents, from the cache; else it is fitted in about a second, and put there."""
+    """Return the n-gram of the built-in documents: from the cache, or fitted in about a second and then cached."""
     from pofx.corpus.builtin import builtin_documents
     from pofx.models.fitting import fit
     from pofx.version import __version__

@@ -55,7 +55,7 @@ def write_model(lm: LM, directory: Path) -> None:
 
     Args:
         lm: A fitted n-gram or transformer.
-        directory: Where to write; a part of something larger that appears in one step.
+        directory: The directory, which may be part of a larger directory that appears in one step.
 
     Raises:
         BadValue: The LM is no fitted model.
@@ -106,17 +106,17 @@ def _save_arpa(lm: LM, path: Path) -> None:
         write_arpa(lm, path)
     except OSError as e:
         raise BadSource(
-            f"{path}: expected a place to write, got: {e.strerror or e}", "choose another"
+            f"{path}: expected a place to write, got: {e.strerror or e}", "choose another path"
         ) from None
 
 
 def check_target(directory: str | Path) -> None:
-    """Refuse, before any work is done, to write a model to a URL, or over anything but a model."""
+    """Refuse, before any work is done, to write a model to a URL, or over a file or directory that is no model."""
     check_local(directory)
     if not is_arpa_name(directory):
         check_output_directory(directory, CARD, "model")
     elif os.path.isdir(directory):
-        raise BadSource(f"{directory}: expected a file to write, got a directory", "choose another")
+        raise BadSource(f"{directory}: expected a file to write, got a directory", "choose another path")
 
 
 def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
@@ -126,7 +126,7 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
         from pofx.models.ngram import files as ngram_files
 
         return "ngram", lambda part: ngram_files.to_files(lm, part), {}
-    # A transformer exists only where its module is loaded: asking so spares an n-gram the loading of torch.
+    # A transformer exists only where its module is loaded, so this test does not load torch for an n-gram.
     transformer = sys.modules.get("pofx.models.transformer.model")
     if transformer is not None and isinstance(lm, transformer.TransformerLM):
         from pofx.models.transformer import files as transformer_files
@@ -134,7 +134,7 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
         return "transformer", lambda part: transformer_files.to_files(lm, part), {"overlap": lm.overlap}
     raise BadValue(
         f"expected a fitted n-gram or transformer to save, got {type(lm).__name__}",
-        "save the models it is made of, and make it again after loading",
+        "save the models inside the transform, and apply the transform again after loading",
     )
 
 
@@ -142,14 +142,14 @@ def read_card(directory: Path) -> dict[str, Any]:
     """Return the checked content of pofx.json in a model directory."""
     if not (directory / CARD).is_file():
         raise BadSource(
-            f"{directory}: expected a model directory with {CARD}, got none in it",
-            "fit one with: pofx fit FILE -o model",
+            f"{directory}: expected a model directory with {CARD}, got a directory without {CARD}",
+            "fit a model with: pofx fit FILE -o model",
         )
     card = read_object(directory / CARD, MOST_CARD, advice="copy or fit it again", infinite=True)
     if card.get("format") != FORMAT:
         raise BadSource(
             f"{directory / CARD}: expected format {FORMAT}, got {card.get('format')!r:.40}",
-            "read it with the version of pofx that wrote it",
+            "read the model with the version of pofx that wrote it",
         )
     sums = card.get("sha256")
     seal = card.pop("seal", None)
@@ -170,10 +170,10 @@ def read_directory(directory: Path) -> LM:
             raise BadSource(f"{file}: expected this file of the model, got none", "copy the whole directory")
         if file_sha256(file) != expected:
             raise BadSource(
-                f"{file}: expected the content that {CARD} has the hash of, got other content",
+                f"{file}: expected content with the hash in {CARD}, got other content",
                 "copy or fit it again",
             )
-    # The record of documents decides no number, so the fingerprint is the same with the record and without it.
+    # The record of documents decides no number, so the fingerprint does not depend on the record.
     own = card_seal({name: h for name, h in card["sha256"].items() if name != RECORD})
     fitted = (read_record(directory / RECORD),) if RECORD in card["sha256"] else ()
     return _of_family(directory, card).with_info(fingerprint=own, fitted=fitted)

@@ -26,7 +26,7 @@ class NgramSpec:
     Attributes:
         order: How many tokens an n-gram has, from 1 to 16.
         smoothing: "kneser-ney" (interpolated and modified; Chen & Goodman 1999), "additive" ((c + α) / (C + αV)), or "mle"
-            (c / C, which gives probability 0 to all that was not seen).
+            (c / C, which gives probability 0 to every unseen n-gram).
         alpha: The α of additive smoothing, above 0.
         vocab: "bytes", "chars", "chars+bytes" (bytes spell unknown characters), "bpe:8000" (8,000 subwords), or a `Vocab`.
         begin: Whether x0 stands before every text, so that the model learns p(x_1).
@@ -50,7 +50,7 @@ class NgramSpec:
         if self.smoothing not in SMOOTHINGS:
             raise BadValue(
                 f"expected one of {', '.join(SMOOTHINGS)}, got {self.smoothing!r}",
-                "write one of these",
+                "write one of these names",
                 argument="smoothing",
             )
         alpha = check_real_number("alpha", self.alpha, 0, above=True, advice="for none use smoothing='mle'")
@@ -69,11 +69,11 @@ class TransformerSpec:
         layers: How many blocks the network has.
         width: The size of a hidden state; an even multiple of `heads`.
         heads: How many attention heads a block has.
-        context: The longest window in tokens; longer texts are read by windows.
+        context: The longest window in tokens; longer texts are read in windows.
         vocab: As in `NgramSpec`.
         begin: Whether x0 stands before every text, so that the model learns p(x_1).
         end: Whether EOS is the last event of every text, so that texts end.
-        seconds: How long to train, in seconds of wall time; 60 where `epochs` is not given either.
+        seconds: The wall time of the training, seconds; 60 where `epochs` is not given either.
         epochs: How often to read the documents, in place of `seconds`. Two fits by epochs are equal to the bit on one
             thread.
         seed: The seed of the first weights and of the order of documents.
@@ -104,13 +104,15 @@ class TransformerSpec:
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise BadValue(
                 f"width / heads: expected an even whole number, got {self.width} / {self.heads}",
-                "try a width of 32 times the heads",
+                "set the width to 32 times the heads",
             )
         object.__setattr__(self, "seed", check_whole_number("seed", self.seed))
         for name in ("begin", "end", "tie"):
             object.__setattr__(self, name, check_bool(name, getattr(self, name)))
         if self.seconds is not None and self.epochs is not None:
-            raise BadValue("seconds and epochs: expected one of the two, got both", "leave one of them out")
+            raise BadValue(
+                "seconds and epochs: expected one of the two, got both", "leave out seconds or epochs"
+            )
         for name in ("seconds", "epochs"):
             value = getattr(self, name)
             if value is not None:

@@ -1,4 +1,4 @@
-"""The number of threads for a network: one for a small one, all for a wide one."""
+"""The number of threads of a network: one thread for a narrow network, all threads for a wide network."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 from pofx.arithmetic import Engine, one_thread
 
-# Below this width a step of 768 tokens gained 13 % from a second thread on an idle machine with two cores, and ran
-# ten times slower on a busy one: threads that wait for each other after every small product wait for the scheduler.
+# Below this width a step of 768 tokens gained 13 % from a second thread on an idle machine with two cores. On a busy machine
+# the step ran ten times slower, since threads that wait for each other after every small product wait for the scheduler.
 WIDE = 256
-# A few tokens are not worth a second thread either: with one core busy, a first answer took 3.3 s on one thread, and
-# 13.5 s on two.
+# For a few tokens one thread is faster, too: with one core busy, a first answer took 3.3 s on one thread, and 13.5 s on
+# two threads.
 FEW = 32
 
 

@@ -1,4 +1,4 @@
-"""The bars of pofx's own: a line of rich on a terminal, HTML in a notebook, nothing elsewhere."""
+"""The progress bars of pofx: a line of rich on a terminal, HTML in a notebook, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class Bar(Protocol):
-    """What tqdm has, too."""
+    """The methods of a progress bar that pofx calls, which a bar of tqdm has, too."""
 
     def update(self, n: int) -> object:
         """Move on by n steps."""
@@ -39,7 +39,7 @@ def in_notebook() -> bool:
 
 
 class NoBar:
-    """A bar that nobody sees, such as where standard error is a file."""
+    """A bar that shows nothing, such as where standard error is a file."""
 
     def update(self, n: int) -> None:
         """Show nothing."""
@@ -73,12 +73,12 @@ class TerminalBar:
         self._progress.update(self._task, advance=n)
 
     def close(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._progress.stop()
 
 
 class NotebookBar:
-    """A bar of HTML under the cell, which vanishes at its end. It is drawn anew at each per cent, not at each step."""
+    """A bar of HTML under the cell, which vanishes at its end, and is drawn again at each per cent, not at each step."""
 
     def __init__(self, total: int | None, desc: str) -> None:
         from IPython.display import HTML, display
@@ -100,7 +100,7 @@ class NotebookBar:
             self._handle.update(self._html(self._drawn()))
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._handle.update(self._html(""))
 
     def _drawn(self) -> str:

@@ -42,8 +42,8 @@ class Total:
     Attributes:
         name: "log p(x)" of a complete text, "log P(x)" of a prefix.
         value: The sum, nats.
-        bits_per_byte: The same in bits per byte of text.
-        complete: Whether the text is complete: EOS is a factor.
+        bits_per_byte: The negative sum, in bits per byte of text.
+        complete: Whether the text is complete, so that EOS is a factor.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Total:
 
 
 def factors(scored: Scored, positions: Iterable[int]) -> list[Factor]:
-    """Return the factors at some positions. Each running sum is of all positions up to its own.
+    """Return the factors at some positions; each running sum covers all positions up to its own.
 
     Args:
         scored: The text.

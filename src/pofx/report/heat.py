@@ -1,4 +1,4 @@
-"""The heat scale: eight shades for surprisals in nats, the same in terminal and page.
+"""The heat scale: eight shades for surprisals in nats, which terminal and page share.
 
 Steps widen as surprisal grows, so 0.5 nats and 1 nat differ as visibly as 8 and 12. The colours are equal steps of
 lightness and chroma in OKLCH, from the colour of the paper to a warm orange.

@@ -1,4 +1,4 @@
-"""Records as plain data for --json. JSON has no number for −∞, which is written as the string "-inf"."""
+"""Records become plain data for --json. JSON has no number for −∞, which is written as the string "-inf"."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def dumps(record: Any) -> str:
 
 
 def scored_record(scored: Scored, tokens: bool, top: bool = False) -> dict[str, Any]:
-    """One text: totals, terms, a list of its tokens where asked for, and the likeliest tokens of each of their places."""
+    """Return one text: its totals and terms, and where asked for, its tokens and the likeliest tokens at each position."""
     data = scored.text if isinstance(scored.text, bytes) else scored.text.encode("utf-8")
     total = scored.total if scored.terms.end else None
     out: dict[str, Any] = {
@@ -90,18 +90,18 @@ def _likeliest(scored: Scored, k: int) -> list[dict[str, Any]]:
 
 
 def spelled(vocab: Vocab, i: int) -> str | None:
-    """The bytes that a token spells, in base64; None for EOS and other control tokens, which spell nothing."""
+    """Return the bytes that a token spells, in base64; None for EOS and other control tokens, which spell nothing."""
     data = None if i == vocab.end else vocab.token_bytes[i]
     return None if data is None else in_base64(data)
 
 
 def in_base64(data: bytes) -> str:
-    """Bytes for JSON, which has no type for them."""
+    """Return bytes in base64, since JSON has no type for bytes."""
     return base64.b64encode(data).decode("ascii")
 
 
 def draw_record(draw: Draw) -> dict[str, Any]:
-    """One draw."""
+    """Return one draw."""
     return {
         "text": plain_text(draw.bytes),
         "bytes": in_base64(draw.bytes),
@@ -167,7 +167,7 @@ def marginal_record(found: Marginal) -> dict[str, Any]:
 
 
 def posterior_record(found: MixturePosterior, names: Sequence[str]) -> dict[str, Any]:
-    """Return which model one text is from; names: of the models, in the order of the mixture."""
+    """Return the posterior of the models for one text; `names` has the models in the order of the mixture."""
     bounds = found.intervals
     return {
         "text": plain_text(found.text),
@@ -210,7 +210,7 @@ def conditioned_record(found: Conditioned) -> dict[str, Any]:
 
 
 def evaluation_summary(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the numbers of an evaluation that sum it up."""
+    """Return the summary numbers of an evaluation."""
     return {
         "documents": evaluation.n,
         "accuracy": evaluation.accuracy,
@@ -220,7 +220,7 @@ def evaluation_summary(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def evaluation_record(evaluation: Evaluation, names: Sequence[str]) -> dict[str, Any]:
-    """Return a whole evaluation of a classifier; names: of the classes, in their order."""
+    """Return a whole evaluation of a classifier; `names` has the classes in their order."""
     return {
         **evaluation_summary(evaluation),
         "calibration": [dataclasses.asdict(b) for b in evaluation.bins],
@@ -232,7 +232,7 @@ def evaluation_record(evaluation: Evaluation, names: Sequence[str]) -> dict[str,
 
 
 def words_record(worded: Worded) -> dict[str, Any]:
-    """One text and a list of its words."""
+    """Return one text and a list of its words."""
     return {
         "text": plain_text(worded.text),
         "total_nats": worded.total,

@@ -47,7 +47,7 @@ def significant_digits(x: float | None, digits: int = 3) -> str:
 
 
 def trim_zeros(x: float | None) -> str:
-    """Three significant digits without zeros at the end: 0.001, 1e-9. For numbers that were chosen, such as bounds."""
+    """Return a chosen number, such as a bound, with three significant digits and no zeros at the end: 0.001, 1e-9."""
     mantissa, mark, exponent = significant_digits(x).partition("e")
     return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + mark + exponent
 

@@ -1,4 +1,4 @@
-"""The one line that stands for a value in a Python session: the name of its type, its numbers, and some of its text.
+"""The line that stands for a value in a Python session: the name of its type, its numbers, and some of its text.
 
     Scored(log p = -13.126 nats, 1.46 bits per byte, 13 tokens and EOS, 'Time is gold.')
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.score import Scored
     from pofx.queries.words.words import Worded
 
-# The longest line, characters. A terminal of 100 columns shows it unbroken.
+# The longest line, characters, which a terminal of 100 columns shows unbroken.
 WIDTH = 98
 # The most classes, models or outcomes that a line names.
 FEW = 3
@@ -40,7 +40,7 @@ Parts = Iterable[str]
 
 
 def one_line(record: Any) -> str | None:
-    """Return the line of a value, at most `WIDTH` characters; None for a type that has no line here."""
+    """Return the line of a value, at most `WIDTH` characters; None for a type that this module does not know."""
     for kind in type(record).__mro__:
         describe = _LINES.get(f"{kind.__module__}.{kind.__qualname__}")
         if describe is not None:
@@ -223,7 +223,7 @@ def _evaluation(e: Evaluation) -> tuple[Parts]:
 
 
 def _learning_curve(c: Any) -> tuple[Parts]:
-    # A `LearningCurve`. `report` knows no family of models.
+    # The record is a `LearningCurve`, whose module belongs to a family, so `report` must not import its type.
     found = c.validation_bits_per_byte
     best = f"best validation {fixed_point(float(found.min()))} bits per byte" if len(found) else ""
     read = [f"{fixed_point(float(c.passes[-1]), 2)} passes", f"{fixed_point(float(c.seconds[-1]), 1)} s"]
@@ -231,7 +231,7 @@ def _learning_curve(c: Any) -> tuple[Parts]:
 
 
 def _joint(j: Any) -> tuple[Parts]:
-    # A `Joint`. Its module fits models, which `report` knows nothing of.
+    # The record is a `Joint`, whose module fits models, so `report` must not import its type.
     shown = [f"{quoted(str(c), 16)[1:-1]} {probability(float(p))}" for c, p in zip(j.classes, j.log_prior)]
     prior = " ".join(shown[:FEW] + ["…"] * (len(shown) > FEW))
     return ([count_noun(len(shown), "class", "classes"), f"P(t): {prior}", _clause(j.lms[0].window)],)

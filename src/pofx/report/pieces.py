@@ -15,8 +15,8 @@ from pofx.vocab.vocabulary import to_bytes
 class Piece:
     """A run of tokens that spells whole characters.
 
-    A piece is nearly always one token. It is several where they spell parts of one character, such as an emoji of a byte
-    vocabulary. A byte that belongs to no character is a piece of its own.
+    A piece is nearly always one token. Several tokens are one piece where they spell parts of one character, such as an
+    emoji of a byte vocabulary. A byte that belongs to no character is a piece of its own.
 
     Attributes:
         lo: The position of the first token.
@@ -45,7 +45,7 @@ def pieces(scored: Scored, limit: int | None = None) -> list[Piece]:
     lo = 0
     for i in range(n):
         start, stop = int(spans[lo, 0]), int(spans[i, 1])
-        # A token that spells nothing joins its right neighbour, or the left one at the end of the text.
+        # A token that spells nothing joins its right neighbour, or its left neighbour at the end of the text.
         last = i + 1 == n
         if not last and (stop == start or not whole[min(stop, len(data))]):
             continue
@@ -62,7 +62,7 @@ def pieces(scored: Scored, limit: int | None = None) -> list[Piece]:
 
 
 def character_ends(data: bytes) -> NDArray[np.bool_]:
-    """Whether a character begins or ends at each byte offset. A byte that belongs to no character counts as a character.
+    """Return whether a character begins or ends at each byte offset, where a byte of no character is a character.
 
     Args:
         data: The bytes.

@@ -1,4 +1,4 @@
-"""Progress of a slow call as a bar: of tqdm or its like, or one of pofx's own."""
+"""The progress of a slow call as a bar of tqdm, of a similar library, or of pofx."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class ProgressBar:
     """A bar for `progress=` of `fit`, `load`, `compress`, `decompress` and `corpus_report`; in a `with`, for any query.
 
     Args:
-        bar: What makes a bar: `tqdm.auto.tqdm` or another callable that takes `total=` and `desc=`, and returns an object
-            with `update(n)` and `close()`. None: a line of rich on a terminal, a bar of HTML in a notebook, else nothing.
+        bar: The callable that makes a bar: `tqdm.auto.tqdm`, or any other that takes `total=` and `desc=`, and returns an
+            object with `update(n)` and `close()`. None: a line of rich on a terminal, HTML in a notebook, else nothing.
 
     Raises:
         BadValue: `bar` cannot be called.
 
-    Right: `fit(texts, TransformerSpec(), progress=ProgressBar())`; `with ProgressBar(tqdm): score(lm, texts)`. Wrong: a call
-    outside of `with` for `score`, which has no `progress`.
+    Right: `fit(texts, TransformerSpec(), progress=ProgressBar())`; `with ProgressBar(tqdm): score(lm, texts)`. Wrong:
+    `score(lm, texts, progress=ProgressBar())`, since `score` has no `progress`.
     """
 
     def __init__(self, bar: Callable[..., Any] | None = None) -> None:
         if bar is not None and not callable(bar):
             raise BadValue(
                 f"expected a callable such as tqdm, got {type(bar).__name__}",
-                "pass the class, not a bar of it",
+                "pass the class of the bar, not one of its bars",
                 argument="bar",
             )
         self._make = bar or default_bar
@@ -42,7 +42,7 @@ class ProgressBar:
         self._listening = ExitStack()
 
     def __call__(self, report: Any, share: float | None = None) -> None:
-        """Show how far a call is.
+        """Show the progress of a call.
 
         Args:
             report: The name of a stage; or a `FitProgress`.

@@ -49,11 +49,11 @@ def begin_evidence(begin: BeginEvidence) -> str:
 
 
 def tally(audit: Audit) -> str:
-    """The counts of outcomes of an audit: `5 pass, 1 warn, 0 fail`."""
+    """Return the counts of outcomes of an audit: `5 pass, 1 warn, 0 fail`."""
     return outcomes(audit.findings)
 
 
 def outcomes(findings: Sequence[Finding]) -> str:
-    """The counts of outcomes of findings: `5 pass, 1 warn, 0 fail`."""
+    """Return the counts of outcomes of findings: `5 pass, 1 warn, 0 fail`."""
     words: tuple[CheckVerdict, ...] = ("pass", "warn", "fail")
     return ", ".join(f"{sum(f.verdict == w for f in findings)} {w}" for w in words)

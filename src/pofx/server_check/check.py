@@ -64,7 +64,7 @@ CHECKS: dict[str, Callable[[Probe], Outcome]] = {
     "reference": reference.check_reference_numbers,
 }
 
-# A server that died answers nothing any more; each further question would wait for the time-out.
+# A server that died gives no more answers, and each further question would wait for the time-out.
 _MOST_LOST = 2
 
 

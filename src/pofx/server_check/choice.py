@@ -11,7 +11,7 @@ from pofx.models.outside.http_client import Answer
 from pofx.server_check.finding import Broken, quoted
 
 Row = Mapping[str, float]
-# How OpenAI and vLLM begin the names of tokens that spell a part of a character.
+# The beginning of the names that OpenAI and vLLM give tokens that spell a part of a character.
 NAMED = ("bytes:", "token_id:")
 
 
@@ -25,8 +25,8 @@ class Choice:
         finish_reason: "stop", "length", or another word of the server; "" for null.
         tokens: The names of the tokens.
         logprobs: log p of each token, nats; None where the server sent null.
-        top: The row of likeliest tokens at each position, nats; None where the server sent null.
-        offsets: Where each token begins in `text`; None where the server sent no such array.
+        top: The row of likeliest tokens at each position, with log p in nats; None where the server sent null.
+        offsets: The place in `text` where each token begins, code points; None where the server sent no such array.
     """
 
     index: int
@@ -48,7 +48,7 @@ class Choice:
         )
 
     def whole(self, n: int, sent: str, first: int = 1) -> Choice:
-        """The same choice, if each array has n entries and no number after the first ones is null.
+        """Return the same choice, if each array has n entries and no number from index `first` on is null.
 
         Args:
             n: The number of entries.
@@ -68,12 +68,12 @@ class Choice:
 
 
 def shown_lengths(lengths: Sequence[int]) -> str:
-    """Lengths of arrays as "12", or as "12, 13, 13, 12" where they differ."""
+    """Return lengths of arrays in words: "12" where all are equal, "12, 13, 13, 12" where they differ."""
     return str(lengths[0]) if len(set(lengths)) == 1 else ", ".join(map(str, lengths))
 
 
 def choices_of(answer: Answer, n: int, sent: str, *, with_logprobs: bool = True) -> list[Choice]:
-    """The choices of an answer, in the order of their prompts.
+    """Return the choices of an answer, in the order of their prompts.
 
     Args:
         answer: An answer of status 2xx.
@@ -85,7 +85,7 @@ def choices_of(answer: Answer, n: int, sent: str, *, with_logprobs: bool = True)
         The n choices, sorted by `index`.
 
     Raises:
-        Broken: The answer is no such completion.
+        Broken: The answer is no completion with n choices of the right types.
     """
     if answer.fault:
         raise Broken(sent, "a JSON object", f"{answer.fault}, which is no JSON")
@@ -102,12 +102,12 @@ def choices_of(answer: Answer, n: int, sent: str, *, with_logprobs: bool = True)
 
 
 def choice_of(raw: Mapping[str, Any], sent: str, *, with_logprobs: bool) -> Choice:
-    """A choice of an answer, or the part of a choice in one event of a stream.
+    """Return a choice of an answer, or the part of a choice in one event of a stream.
 
     Args:
         raw: The JSON object.
         sent: The request in words.
-        with_logprobs: Whether it must have log-probabilities.
+        with_logprobs: Whether the choice must have log-probabilities.
 
     Raises:
         Broken: A value has another type.

@@ -1,4 +1,4 @@
-"""What a server is able to do: a few requests discover it, before the checks."""
+"""The abilities of a server, which a few requests discover before the checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pofx.models.outside.http_client import ServerClient
 from pofx.server_check.finding import Broken, quoted
 from pofx.server_check.probe import Abilities, Probe, Prompt, ids_in, patient
 
-# English; then letters alone, for models of few characters.
+# English sentences, and then letters alone, for models of few characters.
 _TEXTS = (
     "The cat sat on the mat. It was warm, and the sun went down.",
     "the cat sat on the mat",
@@ -21,15 +21,15 @@ _TEXTS = (
     "ab aba",
 )
 _MULTIBYTE = ("Ça coûte 5 € — 猫 and 🐈🐈, naïve.", "é€猫🐈é€猫🐈")
-# Most servers bound `logprobs`: vLLM at 20, OpenAI at 5.
+# Most servers limit `logprobs`: vLLM to 20, OpenAI to 5.
 _ROWS = (1000, 100, 20, 5, 2)
-# Without a tokenizer nobody says what ids spell, but the arrays of any ids can be counted.
+# Without a tokenizer the texts of ids are not known, but the arrays of any ids can be counted.
 _UNKNOWN_IDS = tuple(range(40, 60))
 _FEW_IDS = (0, 1, 0, 0, 1, 1, 0, 1)
 
 
 def discover(client: ServerClient, model: str | None, reference: LM | None) -> Probe:
-    """Find out what a server can be asked.
+    """Find the abilities of a server.
 
     Args:
         client: The client of the server.
@@ -80,7 +80,7 @@ def _first_model(client: ServerClient) -> str | None:
 
 
 def _text(probe: Probe) -> str:
-    """A text that the server reads."""
+    """Return a text that the server reads."""
     for text in _TEXTS:
         if _reads(probe, text):
             return text
@@ -98,9 +98,9 @@ def _text(probe: Probe) -> str:
 
 
 def _drawn(probe: Probe, prompt: Any, seed: int) -> str:
-    """A text that the model writes, and so must be able to read; "" where it writes none.
+    """Return a text that the model writes, and so must be able to read; "" where the model writes no text.
 
-    A model of few words reads no text of ours.
+    A model of few words cannot read the texts of this module.
     """
     answer = probe.ask({"prompt": prompt, "max_tokens": 24, "temperature": 1, "seed": seed})
     choices = answer.json.get("choices") if answer.ok and isinstance(answer.json, dict) else None
@@ -123,7 +123,7 @@ def _tokenizer(probe: Probe) -> str:
 
 
 def _with_special(probe: Probe, missing: dict[str, str]) -> Probe:
-    """The probe with the advertised special tokens, the id of BOS, and the longest prompt."""
+    """Return the probe with the advertised special tokens, the id of BOS, and the longest prompt."""
     named = "" if probe.model is None else f"?model={quote(probe.model, safe='')}"
     answer = patient(probe.client, "GET", f"/tokenizer_info{named}")
     special = answer.json if answer.ok and isinstance(answer.json, dict) else {}
@@ -139,7 +139,7 @@ def _with_special(probe: Probe, missing: dict[str, str]) -> Probe:
 
 
 def _special_id(probe: Probe, name: Any) -> int | None:
-    """The id of a special token by its name; None where the token has no name, or the name has no id."""
+    """Return the id of a special token by its name; None where the token has no name, or the name has no id."""
     if not probe.can.tokenizer or not isinstance(name, str) or not name:
         return None
     try:
@@ -150,7 +150,7 @@ def _special_id(probe: Probe, name: Any) -> int | None:
 
 
 def _with_ids(probe: Probe, missing: dict[str, str]) -> Probe:
-    """The probe with ids that the server reads, where it reads ids."""
+    """Return the probe with ids that the server reads, if the server reads ids."""
     ids = _ids_of_text(probe)
     if ids and _reads(probe, tuple(ids)):
         begin = probe.can.begin
@@ -159,7 +159,7 @@ def _with_ids(probe: Probe, missing: dict[str, str]) -> Probe:
         return _with(probe, ids=tuple(ids), learned=True, begin=begin)
     for unknown in (_UNKNOWN_IDS, _FEW_IDS):
         if _reads(probe, unknown):
-            missing.setdefault("learned", "nobody says which ids a text has")
+            missing.setdefault("learned", "the server does not say which ids a text has")
             return _with(probe, ids=unknown)
     refused = probe.ask({"prompt": [list(_FEW_IDS)], "max_tokens": 1})
     missing["ids"] = missing["learned"] = (
@@ -169,7 +169,7 @@ def _with_ids(probe: Probe, missing: dict[str, str]) -> Probe:
 
 
 def _ids_of_text(probe: Probe) -> list[int]:
-    """The ids of the text: by the server's tokenizer, by its answer, or by the tokenizer of the reference."""
+    """Return the ids of the text: by the server's tokenizer, by its answer, or by the tokenizer of the reference."""
     if probe.can.tokenizer:
         try:
             return probe.tokenize(probe.can.text)
@@ -186,7 +186,7 @@ def _ids_of_text(probe: Probe) -> list[int]:
 
 
 def _prompt_ids(probe: Probe, *, special: bool) -> list[int]:
-    """The ids of the text as an answer names them, with or without BOS before them; empty where it names none."""
+    """Return the ids of the text in an answer, with or without BOS before them; empty where the answer has no ids."""
     asked = {
         "prompt": probe.can.text,
         "max_tokens": 1,
@@ -202,7 +202,7 @@ def _prompt_ids(probe: Probe, *, special: bool) -> list[int]:
 
 
 def _most_rows(probe: Probe) -> int:
-    """The largest of a few values of `logprobs` that the server takes."""
+    """Return the largest of a few values of `logprobs` that the server takes."""
     for k in _ROWS:
         if probe.ask({"prompt": probe.can.text, "max_tokens": 1, "temperature": 0, "logprobs": k}).ok:
             return k

@@ -1,4 +1,4 @@
-"""The events of a streamed answer, read and put together again."""
+"""The events of a streamed answer are read, and put together into one answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Streamed:
         kind: The media type of the answer, such as "text/event-stream".
         parts: The parts of each choice, in the order of their prompts.
         usage: The object `usage` of an event without choices; None where no such event came.
-        ending: What came after the last event with JSON: ("[DONE]",) as it should be, () where nothing came.
+        ending: The data after the last event with JSON: ("[DONE]",) from a server that conforms, () for no data.
     """
 
     kind: str
@@ -46,14 +46,14 @@ def streamed_of(answer: Answer, n: int, sent: str) -> Streamed:
         sent: The request in words.
 
     Returns:
-        The parts of the n choices, and what came after them.
+        The parts of the n choices, and the data after them.
 
     Raises:
         Broken: The answer is no stream of events with parts of n choices.
     """
     data = _data_of(answer.text)
     if not data:
-        raise Broken(sent, "events of a stream", f"an answer without one, {quoted(answer.text[:200], 40)}")
+        raise Broken(sent, "events of a stream", f"an answer without events, {quoted(answer.text[:200], 40)}")
     ending = next((i for i, text in enumerate(data) if text.strip() == _DONE), len(data))
     parts: list[list[Choice]] = [[] for _ in range(n)]
     usage = None
@@ -75,7 +75,7 @@ def streamed_of(answer: Answer, n: int, sent: str) -> Streamed:
 
 
 def _data_of(body: str) -> list[str]:
-    """The data of each event; comments, with which servers keep connections open, have none."""
+    """Return the data of each event; a comment, which keeps the connection open, has no data."""
     out = []
     for event in re.split(r"(?:\r\n|\r|\n){2,}", body):
         lines = re.split(r"\r\n|\r|\n", event)
@@ -86,7 +86,7 @@ def _data_of(body: str) -> list[str]:
 
 
 def _json(text: str, sent: str) -> dict[str, Any]:
-    """The object of an event."""
+    """Return the object of an event."""
 
     def constant(name: str) -> NoReturn:
         raise Broken(sent, "strict JSON in each event", f"the value {name}, which no JSON has")
@@ -101,7 +101,7 @@ def _json(text: str, sent: str) -> dict[str, Any]:
 
 
 def _together(parts: Sequence[Choice]) -> Choice:
-    """One choice of its parts; the reason for its end is that of the last part that has one."""
+    """Join the parts of one choice; its `finish_reason` comes from the last part that has a `finish_reason`."""
     offsets = [p.offsets for p in parts if p.tokens]
     known = [o for o in offsets if o is not None]
     return Choice(

@@ -14,10 +14,10 @@ class Outcome:
     """The result of one check, without its name.
 
     Attributes:
-        verdict: "pass", "warn", "fail", or "skip" for a check that this server cannot be asked.
+        verdict: "pass", "warn", "fail", or "skip" for a check that is impossible on this server.
         sent: The request in words, such as "12 ids, echo, max_tokens 1".
         expected: The answer of a server that conforms.
-        got: The answer that came; for "skip" the reason why nothing could be asked.
+        got: The answer that came; for "skip" the reason.
     """
 
     verdict: ServerVerdict
@@ -34,7 +34,8 @@ class ServerFinding:
         check: The name of the check, as docs/check-server.md explains it.
         verdict, sent, expected, got: As in `Outcome`.
 
-    Right: `[f.check for f in report.findings if f.verdict == "fail"]`. Wrong: to take "skip" for "pass".
+    Right: `[f.check for f in report.findings if f.verdict == "fail"]`. Wrong: `f.verdict != "fail"` for "the check passed",
+    since a skipped check has the verdict "skip".
     """
 
     check: str
@@ -51,7 +52,7 @@ class ServerReport:
     Attributes:
         address: The address of the server, without `/v1`.
         model: The name of the model in requests; None where neither the caller nor the server names a model.
-        findings: One finding a check, in the order in which they ran.
+        findings: One finding for each check, in the order of the checks.
     """
 
     address: str
@@ -64,12 +65,12 @@ class ServerReport:
         return any(f.verdict == "fail" for f in self.findings)
 
     def count(self, verdict: ServerVerdict) -> int:
-        """How many checks have this verdict."""
+        """Return the number of checks with this verdict."""
         return Counter(f.verdict for f in self.findings)[verdict]
 
 
 class Unaskable(Exception):
-    """A check cannot be made of this server; the message is the reason."""
+    """A check is impossible on this server; the message is the reason."""
 
 
 class Broken(Exception):
@@ -89,6 +90,6 @@ class Refused(Broken):
 
 
 def quoted(value: object, most: int) -> str:
-    """A value as Python writes it; of a long value the beginning, "…", and the closing quote or bracket."""
+    """Return a value as Python writes it, where a long value is cut to its beginning, "…", and its closing quote."""
     written = repr(value)
     return written if len(written) <= most else f"{written[: most - 2]}…{written[-1]}"

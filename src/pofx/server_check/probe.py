@@ -1,4 +1,4 @@
-"""The probe with which checks ask a server: requests in words, parsed answers, and the abilities of the server."""
+"""The probe with which checks ask a server: requests, their parsed answers, and the abilities of the server."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from pofx.server_check.finding import Broken, Refused, Unaskable, quoted
 
 Prompt = str | tuple[int, ...]
 
-# A server that is busy is asked again this often, after as many seconds as it says, but at most so many.
+# The probe asks a busy server again this many times, after as many seconds as the server says, but after at most this many.
 _TRIES, _MOST_WAIT = 4, 10.0
 
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a server can be asked.
+    """The abilities of a server.
 
     Attributes:
-        missing: Why the server lacks an ability, by its name: "echo", "ids", "tokenizer", "special", "multibyte",
-            "reference".
+        missing: The reason why an ability is missing, by the name of the ability: "echo", "ids", "tokenizer", "special",
+            "multibyte", "reference".
         text: A text that the server reads.
-        multibyte: A text with characters of two to four bytes in UTF-8; "" where the server reads none.
-        ids: Token ids that the server reads, those of `text` where they can be learned; empty where it reads no ids.
-        learned: Whether `ids` are those of `text`.
+        multibyte: A text with characters of two to four bytes in UTF-8; "" where the server reads no such text.
+        ids: Token ids that the server reads, if possible the ids of `text`; empty where the server reads no ids.
+        learned: Whether `ids` are the ids of `text`.
         rows: The largest `logprobs` that the server takes.
         special: The answer of `/tokenizer_info`; empty without one.
         begin: The id of the server's BOS; None where it is not known.
         end: The id of the server's EOS; None where it is not known.
-        limit: The longest prompt in tokens that the server says it reads; None where it says nothing.
-        tokenizer: The shape of `/tokenize`: "prompt" as vLLM has it, "content" as llama.cpp has it, "" for none.
+        limit: The longest prompt that the server reads, in tokens, by its own word; None where the server does not say.
+        tokenizer: The field of the text in `/tokenize`: "prompt" in vLLM, "content" in llama.cpp, "" without `/tokenize`.
     """
 
     missing: Mapping[str, str]
@@ -53,7 +53,7 @@ class Abilities:
 
 @dataclass(frozen=True)
 class Probe:
-    """A server, and how its checks ask it.
+    """A server, its abilities, and the requests that checks send.
 
     Attributes:
         client: The client of the server.
@@ -84,14 +84,14 @@ class Probe:
                 raise Unaskable(why)
 
     def length(self, choice: Choice, prompt: Prompt, generated: int = 1) -> int:
-        """The number of entries that the arrays of an answer must have.
+        """Return the number of entries that the arrays of an answer must have.
 
-        Tokens of a text are counted by the server itself, so that only ids pin down the number.
+        The server itself counts the tokens of a text, so that only ids decide the number.
         """
         return len(choice.tokens) if isinstance(prompt, str) else len(prompt) + generated
 
     def ask(self, fields: Mapping[str, Any], path: str = "/v1/completions") -> Answer:
-        """Send a request whatever its answer is; a server that is busy is asked again."""
+        """Send a request, and return any answer; a busy server is asked again."""
         named = {"model": self.model, **fields} if self.model is not None else dict(fields)
         return patient(self.client, "POST", path, named)
 
@@ -104,7 +104,7 @@ class Probe:
         echo: bool = True,
         **more: Any,
     ) -> list[Choice]:
-        """The choices of several prompts in one request, in their order.
+        """Return the choices of several prompts in one request, in their order.
 
         Raises:
             Broken: The server refuses the request, or its answer is no completion.
@@ -121,11 +121,11 @@ class Probe:
         return choices
 
     def one(self, prompt: Prompt, **fields: Any) -> Choice:
-        """The choice of one prompt, as in `many`."""
+        """Return the choice of one prompt, as in `many`."""
         return self.many([prompt], **fields)[0]
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        """The ids of a text by the server's tokenizer.
+        """Return the ids of a text by the server's tokenizer.
 
         Raises:
             Unaskable: There is no tokenizer.
@@ -155,20 +155,20 @@ def completion_fields(
     echo: bool = True,
     **more: Any,
 ) -> dict[str, Any]:
-    """The fields of a request for greedy completions of one or more prompts."""
+    """Return the fields of a request for greedy completions of one or more prompts."""
     fields: dict[str, Any] = {"max_tokens": max_tokens, "temperature": 0, "echo": echo, **more}
     if logprobs is not None:
         fields["logprobs"] = logprobs
     fields["prompt"] = prompts[0] if len(prompts) == 1 else list(prompts)
     if len(prompts) == 1 and not isinstance(prompts[0], str):
-        fields["prompt"] = [list(prompts[0])]  # a list of lists, as lm-eval sends even one
+        fields["prompt"] = [list(prompts[0])]  # lm-eval sends even one prompt as a list of lists
     return fields
 
 
 def patient(
     client: ServerClient, method: str, path: str, question: Mapping[str, Any] | None = None
 ) -> Answer:
-    """Send a request whatever its answer is; a server that is busy is asked again."""
+    """Send a request, and return any answer; a busy server is asked again."""
     for left in range(_TRIES, 0, -1):
         answer = client.ask(method, path, question)
         if answer.status not in (429, 503) or left == 1:
@@ -179,14 +179,14 @@ def patient(
 
 
 def ids_in(answer: Answer) -> list[int] | None:
-    """The ids in an answer of `/tokenize`; None for an answer without ids."""
+    """Return the ids in an answer of `/tokenize`; None for an answer without ids."""
     found = answer.json.get("tokens") if isinstance(answer.json, dict) else None
     whole = isinstance(found, list) and all(isinstance(i, int) and not isinstance(i, bool) for i in found)
     return found if whole else None
 
 
 def in_words(prompts: Sequence[Prompt], fields: Mapping[str, Any]) -> str:
-    """A request in words, such as "12 ids, echo, logprobs 1, max_tokens 1"."""
+    """Return a request in words, such as "12 ids, echo, logprobs 1, max_tokens 1"."""
     shown = [quoted(p, 24) if isinstance(p, str) else f"{len(p)} ids" for p in prompts]
     parts = [shown[0] if len(shown) == 1 else f"{len(shown)} prompts"]
     parts += ["echo"] * bool(fields.get("echo"))

@@ -35,7 +35,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     ),
     "no such column": (["c.csv", "-o", "o.csv", "--keep", "n"], "expected one column 'n'"),
     "two prefixes": (["b.jsonl", "-o", "o.csv", "--given", "a", "--given-field", "n"], "got both"),
-    "a prefix field of a text": (["--text", "a", "--given-field", "n"], "condition it with --given"),
+    "a prefix field of a text": (["--text", "a", "--given-field", "n"], "give the prefix with --given"),
     "no x0": (["a.txt", "-o", "o.csv", "-m", "no_begin"], "p(x1 | x0)"),
     "no EOS": (["a.txt", "-o", "o.csv", "-m", "no_end"], "--prefix"),
     "nothing to score": (["empty.txt", "-o", "o.csv"], "expected at least one document, got none"),

@@ -160,7 +160,7 @@ def test_standard_input_cannot_be_taken_up_again(run: Callable[..., Ran], tmp_pa
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert b"a run that is stopped cannot be resumed" in err.splitlines()[0]
-    assert b"rows are kept in o.jsonl.part; they cannot be resumed" in err.splitlines()[1]
+    assert b"rows are kept in o.jsonl.part; a run over standard input or a pipe cannot" in err.splitlines()[1]
     assert b"save the input to a file and name that file" in err.splitlines()[1]
     for extra, code_ in (([], 2), (["--fresh"], 0)):
         ran = subprocess.run(
@@ -178,7 +178,7 @@ def test_standard_input_cannot_be_taken_up_again(run: Callable[..., Ran], tmp_pa
             capture_output=True,
         )
         assert ran.returncode == code_, ran.stderr
-        assert (b"move them away, or start over (--fresh)" in ran.stderr) == (code_ == 2)
+        assert (b"move the file away, or start over (--fresh)" in ran.stderr) == (code_ == 2)
     assert left() == ["o.jsonl"]
     assert [r["text"] for r in records("o.jsonl")] == MANY
 

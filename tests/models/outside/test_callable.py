@@ -80,7 +80,10 @@ def test_its_own_sampler_is_asked_for_ids() -> None:
         ({"score": len, "unit": "word"}, "unit: expected 'byte'"),
         ({"score": len, "alphabet": ["a", "a"]}, "alphabet: expected strings that differ"),
         ({"next_logprobs": law, "token_bytes": ["a"]}, "token_bytes: expected bytes"),
-        ({"next_logprobs": law, "token_bytes": [b"a"], "end": 0}, "end: expected the id of a control token"),
+        (
+            {"next_logprobs": law, "token_bytes": [b"a"], "end": 0},
+            "end: expected None, or the id of a control token",
+        ),
     ],
 )
 def test_refusals(arguments: dict, message: str) -> None:

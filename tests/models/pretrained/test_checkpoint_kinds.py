@@ -155,12 +155,12 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a wrapper that is not known": (
         lambda h: edited(h, model_type="paligemma", architectures=None, text_config={"model_type": "gemma"}),
         "'paligemma' with a text model of type 'gemma'",
-        "save its language model by itself",
+        "save the language model by itself",
     ),
     "code of its own": (
         lambda h: edited(h, model_type="chatglm", auto_map={"AutoModelForCausalLM": "m.M"}),
         "'chatglm', whose own code (auto_map) pofx never runs",
-        "a GGUF file of this one",
+        "a GGUF file of this model",
     ),
     "images": (only("model_index.json"), "makes images", "name the directory of a language model"),
     "a maker's own layout": (only("params.json", "consolidated.00.pth"), "params.json", "convert"),

@@ -96,7 +96,7 @@ def test_a_name_that_the_library_does_not_know_is_shown(tmp_path: Path) -> None:
     base = json.loads((home / "config.json").read_text())
     for field, value in (("hidden_act", "nope"), ("rope_parameters", {"rope_type": "su", "rope_theta": 1e4})):
         changed(home, base, field, value)
-        assert "a name that it does not know" in (said := refusal(home, law)), said
+        assert "an unknown name" in (said := refusal(home, law)), said
         assert "KeyError" not in said
 
 

@@ -221,7 +221,7 @@ def test_a_classifier_without_models_conditions_a_served_one(
     save_joint(joint, ClassifierSettings(None), None, tmp_path / "behind")
     loaded, _ = load_classifier(str(tmp_path / "behind"), [other, lm])
     assert loaded.lms == (lm,)
-    with pytest.raises(BadValue, match="serve it, too"):
+    with pytest.raises(BadValue, match="serve this model, too"):
         load_classifier(str(tmp_path / "behind"), [other])
     app = make_app([("toy", other), ("tiny", lm)], classifiers=[("behind", loaded, None)])
     (found,) = asked(app, [{"texts": ["sat"]}], "/v1/classify")

@@ -1,1 +1,1 @@
-"""One file a verb."""
+"""The verbs of `pofx`, with one file for each verb."""

@@ -1,1 +1,1 @@
-"""Options that several verbs share, and what they are read into."""
+"""Options that several verbs share, and the records that hold their values."""

@@ -1,4 +1,4 @@
-"""Options and checks that several verbs share: how texts are named, and where answers go."""
+"""Options and checks that several verbs share, for the texts of a question and the output of the answers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def argument_text(argument: str) -> str | bytes:
 
 
 def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, given_field: str | None) -> None:
-    """Refuse options that do not say which texts are meant (FILES or --text), or name two prefixes."""
+    """Refuse options that name no texts, or both FILES and --text, or two prefixes."""
     if bool(files) == bool(texts):
         raise click.UsageError(
             "expected FILES or --text, got both."
@@ -66,10 +66,10 @@ def check_texts(files: tuple[str, ...], texts: tuple[str, ...], given: str, give
     if given and given_field:
         raise click.UsageError("expected --given or --given-field, got both.")
     if given_field and not files:
-        raise click.UsageError("--given-field: expected FILES, got --text; condition it with --given.")
+        raise click.UsageError("--given-field: expected FILES, got --text; give the prefix with --given.")
 
 
-# Options that shape rows, which -o alone writes, by the parameter's name.
+# Options that shape rows, which only -o writes, by the name of the parameter.
 _ROWS_ONLY = {"keep": "--keep", "with_terms": "--terms"}
 
 
@@ -113,8 +113,8 @@ class Keeping:
     """Whether earlier output may be lost.
 
     Attributes:
-        fresh: The rows that a stopped run left may be lost.
-        overwrite: The file that an earlier run finished may be replaced.
+        fresh: Whether the rows of a stopped run may be lost.
+        overwrite: Whether the finished file of an earlier run may be replaced.
     """
 
     fresh: bool

@@ -1,4 +1,4 @@
-"""Conversations on the command line: reading their file, and the notice of a text that spells a control token."""
+"""Conversations on the command line: the reader of their file, and the note on a text that spells a control token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_messages(path: str) -> list[dict[str, Any]]:
         raw = f.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise BadSource(
-            f"{path}: expected a conversation of at most {MOST_BYTES >> 20} MiB, got a longer one",
+            f"{path}: expected a conversation of at most {MOST_BYTES >> 20} MiB, got a longer conversation",
             "name a shorter file",
         )
     out = []
@@ -34,7 +34,7 @@ def read_messages(path: str) -> list[dict[str, Any]]:
 
 
 class Marks:
-    """Prints once on standard error that the name of a control token in a text is read as text."""
+    """A note on standard error, printed once, that the name of a control token in a text is read as text."""
 
     def __init__(self) -> None:
         self._said = False

@@ -39,10 +39,13 @@ prior_option = click.option(
 def labelled(
     files: tuple[str, ...], label_field: str | None, layout: Layout, known: Collection[str] = ()
 ) -> tuple[list[str], list[str | None]]:
-    """All documents and their labels, as strings; None where a row has none (null, or nothing between two commas).
+    """Return all documents and their labels, as strings; the label is None for null or an empty cell.
 
-    label_field: of JSONL, CSV or Parquet. Without it every argument is LABEL=FILE: a file for each class. known: labels
-    that there are already.
+    Args:
+        files: The arguments of the verb.
+        label_field: The field of the label in JSONL, CSV or Parquet; None if each argument is LABEL=FILE, a file a class.
+        layout: How documents lie in the files.
+        known: The labels of a classifier.
     """
     texts: list[str] = []
     labels: list[Any] = []
@@ -66,7 +69,7 @@ def labelled(
 
 
 def set_aside(texts: list[str], labels: list[str | None], held_out: float) -> tuple[list[int], list[int]]:
-    """Places of the documents to fit, and of those kept aside: these have labels, and leave some of each class."""
+    """Return the places of documents to fit, and of held-out documents, which have labels and leave some of each class."""
     from pofx.corpus.split import split_documents
 
     aside = set(split_documents(texts, held_out)[1])
@@ -78,7 +81,7 @@ def set_aside(texts: list[str], labels: list[str | None], held_out: float) -> tu
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """Documents with a label: log p(x | t) `[n, C]`, the places of their classes, and their bytes."""
+    """The log-likelihoods log p(x | t) of documents with a label, `[n, C]`, nats, the places of their classes, and bytes."""
 
     log_likelihood: NDArray[np.float64]
     truth: NDArray[np.int64]
@@ -174,9 +177,9 @@ def _value(document: Document, label_field: str) -> str | int | float | Decimal 
     value = document.kept[0]
     if isinstance(value, str | int | float | Decimal) or value is None:
         return value
-    found = f"{len(value)} of them" if isinstance(value, list) else type(value).__name__
+    found = f"{len(value)} labels" if isinstance(value, list) else type(value).__name__
     raise BadSource(
         f"{document.source}:{document.line}: expected a label (a string or a number) in field "
         f"{label_field!r}, got {found}",
-        "name another field, or leave one label a row",
+        "name another field, or keep one label in each row",
     )

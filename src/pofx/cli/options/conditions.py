@@ -1,4 +1,4 @@
-"""Options that `pofx condition` and `pofx infill` share, and the printing of their answers."""
+"""The options that `pofx condition` and `pofx infill` share, and the printing of their answers."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _decorated(function: Any, options: Sequence[Callable[[Any], Any]]) -> Any:
 def _named(
     contains: tuple[str, ...], matches: str | None, length: int | None, unit: Unit
 ) -> Condition | None:
-    """Return the condition that the options name, None without such options."""
+    """Return the condition that the options name; None without such options."""
     from pofx.queries.conditioning.conditions import Contains, Length, Matches
 
     if length is None and arguments.typed("unit"):

@@ -1,4 +1,4 @@
-"""Options that say how documents lie in files, and the reading of documents by them."""
+"""The options for the layout of documents in files, and the reading of documents by these options."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Layout(ReadOptions):
-    """How documents lie in files, as the user said. Files that are left out and bad rows are named on standard error."""
+    """The layout of documents in files, by the user's options. Standard error names skipped files and bad rows."""
 
     def files(self, named: tuple[str, ...]) -> tuple[str, ...]:
         """Return the files that the user named, directories and patterns expanded; name skipped ones on standard error."""
@@ -117,7 +117,7 @@ class Layout(ReadOptions):
 
                 click.echo(
                     f"pofx: {path}: {count_noun(len(found.files), 'file')} read, {len(found.others):,} of another ending "
-                    f"left out, such as {found.others[0]!r} (--format reads them, too)",
+                    f"left out, such as {found.others[0]!r} (--format reads all files)",
                     err=True,
                 )
         return tuple(out)
@@ -135,7 +135,7 @@ class Layout(ReadOptions):
 
 @dataclass(frozen=True)
 class CountedDocuments:
-    """Documents that were read, and the count of bad rows among them."""
+    """The documents of files, and the count of bad rows in the files."""
 
     records: Records
     bad: BadRows

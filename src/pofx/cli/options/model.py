@@ -31,7 +31,7 @@ class ModelName(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Return the built-in model, pretrained models by name, and whatever file or directory begins so."""
+        """Return the built-in model, pretrained models, and files and directories whose names begin so."""
         from pofx.models.pretrained.checkpoint.source import packaged_models
 
         known = ["builtin", *(n.name for n in packaged_models())]
@@ -90,7 +90,7 @@ OPTIONS = (
     click.option(
         "--pre",
         metavar="NAME",
-        help="GGUF only: how the tokenizer splits text (gpt-2, llama-bpe, qwen2, …), if the file does not say or is wrong.",
+        help="GGUF only: the tokenizer's rule for splitting text (gpt-2, llama-bpe, qwen2, …), for a file without the rule.",
     ),
     click.option(
         "--chat",
@@ -109,7 +109,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """The options of a model, as the user gave them; `load` loads the model."""
+    """The options of a model as the user wrote them; `load` loads the model."""
 
     name: str
     begin: str | None
@@ -124,7 +124,7 @@ class ModelOptions:
     normalize: bool = False
 
     def load(self, name: str | None = None, unknown: str = "refuse") -> LM:
-        """Load the model, under another `name` if given; slow stages are shown on standard error."""
+        """Load the model, or the model `name`; standard error shows slow stages."""
         from pofx.models.loading import load
 
         messages = None if self.chat is None else read_messages(self.chat)
@@ -152,7 +152,7 @@ class ModelOptions:
         return lm
 
     def load_with_stand_ins(self) -> LM:
-        """Load one model of several: `begin` and `end` stand in only where the model has no x0 or no EOS of its own."""
+        """Load one model of several, where `begin` and `end` apply only to a model without its own x0 or EOS."""
         lm = replace(self, begin=None, end=None).load()
         begin = self.begin if lm.begin.known == "none" else None
         end = self.end if lm.vocab.end is None else None
@@ -178,9 +178,11 @@ def model_options(function: F) -> F:
 
 
 def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
-    """-m of a verb that can do without, and the other options of a model; they reach it as one `options`, or None.
+    """Give a verb that needs no model -m and the options of a model as one argument `options`, which is None without -m.
 
-    environment: whether POFX_MODEL names one, too; not where most inputs are refused together with a model.
+    Args:
+        help: The help of -m.
+        environment: Whether POFX_MODEL names a model, too; False for a verb that refuses most inputs together with -m.
     """
 
     def decorate(function: F) -> F:

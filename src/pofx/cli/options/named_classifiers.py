@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def named_classifiers(given: Sequence[str]) -> dict[str, str]:
-    """The directory of each classifier, by its name.
+    """Return the directory of each classifier, by its name.
 
     Args:
-        given: What follows each -c.
+        given: The value of each -c.
 
     Raises:
         click.UsageError: Two classifiers have one name.
@@ -27,14 +27,14 @@ def named_classifiers(given: Sequence[str]) -> dict[str, str]:
 
 
 def load_classifier(directory: str, models: Sequence[LM]) -> tuple[Joint, Rejection | None]:
-    """A classifier, with the served model that it conditions where it holds none.
+    """Load a classifier, with the served model that the classifier conditions where its files hold no model.
 
     Args:
-        directory: Where it is.
+        directory: The directory of the classifier.
         models: The models of the server.
 
     Raises:
-        BadSource: There is no classifier, or a damaged one.
+        BadSource: The directory holds no classifier, or a damaged classifier.
         BadValue: The classifier conditions a model that the server does not have.
     """
     from pofx.classification.files import load_joint, outside_fingerprint
@@ -45,9 +45,9 @@ def load_classifier(directory: str, models: Sequence[LM]) -> tuple[Joint, Reject
         raise BadValue(
             f"{directory}: expected a server with the model that this classifier conditions on its labels, got none of "
             f"fingerprint {wanted!r:.20}",
-            Advice("serve it, too", "models=[…]", "-m MODEL"),
+            Advice("serve this model, too", "models=[…]", "-m MODEL"),
         )
     joint, _, rejection = load_joint(directory, of_them[0] if of_them else None)
     for lm in joint.lms:
-        lm.vocab.listener = None  # texts are those of clients
+        lm.vocab.listener = None  # texts come from clients, so notes on texts would reach the wrong person
     return joint, rejection

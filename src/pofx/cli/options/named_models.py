@@ -16,11 +16,11 @@ _ENDINGS = (".gguf", ".arpa", ".gz")
 
 
 def named_models(given: Sequence[str], options: ModelOptions) -> list[tuple[str, ModelOptions]]:
-    """The name of each model, and its options.
+    """Return the name of each model, and its options.
 
     Args:
-        given: What follows each -m: the name of a model as `load` takes it, or NAME=MODEL. A file or directory that
-            exists is a model, even where its name has an equals sign.
+        given: The value of each -m: the name of a model for `load`, or NAME=MODEL. A file or directory that exists is a
+            model, even where its name has an equals sign.
         options: The options of all models.
 
     Raises:
@@ -30,16 +30,16 @@ def named_models(given: Sequence[str], options: ModelOptions) -> list[tuple[str,
 
 
 def by_name(given: Sequence[str], option: str, noun: str, place: str = "") -> dict[str, str]:
-    """The place of each thing, by its name.
+    """Return the path of each model or classifier, by its name.
 
     Args:
-        given: PLACE or NAME=PLACE, as the option has them.
+        given: The values of the option, each PLACE or NAME=PLACE.
         option: The option, for messages.
-        noun: What is named, for messages.
-        place: The word for a place in the help of the option; the noun in capitals by default.
+        noun: The noun of a value, such as "model", for messages.
+        place: The word for a path in the help of the option; the noun in capitals by default.
 
     Raises:
-        click.UsageError: Two things have one name.
+        click.UsageError: Two values have one name.
     """
     out: dict[str, str] = {}
     for text in given:
@@ -54,13 +54,13 @@ def by_name(given: Sequence[str], option: str, noun: str, place: str = "") -> di
 
 
 def parted_name(text: str) -> tuple[str, str]:
-    """The name and the place of NAME=PLACE; a place that exists has its name of itself."""
+    """Return the name and the path of NAME=PLACE; a path that exists gets the name of its last part."""
     found = None if Path(text).exists() else _NAME.fullmatch(text)
     return (name_of(text), text) if found is None else (found[1], found[2])
 
 
 def name_of(model: str) -> str:
-    """The last part of a path or hub id, without the ending of a file and without a revision.
+    """Return the last part of a path or hub id, without the ending of a file and without a revision.
 
     The name stands in addresses and in lists of arguments, so characters other than letters of English, digits, dots, dashes
     and underscores become dashes.

@@ -70,24 +70,26 @@ def vocab_option(condition: str = "") -> Callable[[F], F]:
 
 
 def check_family(only: Mapping[str, Sequence[str]], family: str | None) -> None:
-    """Refuse options that another family than the one that is fitted heeds; None where -m names a model.
+    """Refuse options that only another family uses.
 
-    only: the options, without dashes, by the family that alone heeds them.
+    Args:
+        only: The options that only one family uses, without dashes, by that family.
+        family: The family of the fit; None where -m names a model.
     """
     for owner, names in only.items():
         idle = [f"--{name}" for name in names if owner != family and typed(name)]
         if idle:
             found = "-m, which fits nothing" if family is None else f"--family {family}"
             raise click.UsageError(
-                f"{', '.join(idle)}: expected only with --family {owner}, got {found}; change one."
+                f"{', '.join(idle)}: expected only with --family {owner}, got {found}; leave one out."
             )
 
 
 def check_alpha(smoothing: str) -> None:
-    """Refuse --alpha where another smoothing than additive would not heed it."""
+    """Refuse --alpha beside a smoothing other than additive, which does not use alpha."""
     if typed("alpha") and smoothing != "additive":
         raise click.UsageError(
-            f"--alpha: expected only with --smoothing additive, got {smoothing}; change one."
+            f"--alpha: expected only with --smoothing additive, got {smoothing}; leave one out."
         )
 
 

@@ -1,4 +1,4 @@
-"""Types of options that take a number: the text is read as a number, and checked as in Python."""
+"""The types of options that take a number, which is checked as in Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of --html: what a verb shows, the command that made the page, and the models."""
+"""The page of --html, with the sections of a verb, the command that made the page, and the models."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write_page(
         path: The file.
         title: The title of the page.
         sections: The sections, in order.
-        models: The name and the model of each model whose numbers the page shows; None for a model that is not at hand.
+        models: The name and the LM of each model whose numbers the page shows; None for a model that is not loaded.
         quiet: Whether standard error stays empty.
         lead: A line under the title; "" for none.
     """
@@ -59,7 +59,7 @@ def typed_command() -> str:
         else:
             shown.append(re.sub(r"(\w://)[^/@\s]+@", r"\1…@", word))  # a password in an address
         hide = not hide and word in _KEYS
-    # The mark of what is left out would be quoted, since it is no ASCII.
+    # `shlex` would quote the mark "…" of a removed key, since the mark is no ASCII.
     return (
         " ".join(["pofx", *(word if word == "…" else shlex.quote(word) for word in shown)]) if typed else ""
     )

@@ -1,4 +1,4 @@
-"""The options of verbs that write a file of rows: where the rows go, and which fields of the input they keep or need."""
+"""The options of verbs that write a file of rows: the file, and the fields of the input that rows keep or need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _keep(where: str, target: str) -> Callable[[F], F]:
 
 
 keep_option = _keep("-o", "the rows")
-# For a verb that also writes a page.
+# The option of a verb that also writes a page.
 keep_or_show_option = _keep("-o or --html", "the rows or the page")
 given_field_option = click.option(
     "--given-field",

@@ -1,4 +1,4 @@
-"""Options that name a model of a server in place of one that pofx loads."""
+"""The options that name a model of a server, in place of a model that pofx loads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What a server decides for itself, or what stands in the address.
+# Options of a model that the server decides, or that the address contains.
 _HEEDED = ("name", "begin")
 
 
@@ -27,7 +27,7 @@ def served_options(function: F) -> F:
         envvar="POFX_API_KEY",
         show_envvar=True,
         metavar="KEY",
-        help="The key of the server of -m URL, sent to no other.",
+        help="The key of the server of -m URL, which is sent to no other server.",
     )
     name = click.option(
         "--served",
@@ -38,7 +38,7 @@ def served_options(function: F) -> F:
 
 
 def is_address(name: str) -> bool:
-    """Whether the name of a model is the address of a server."""
+    """Return whether the name of a model is the address of a server."""
     return name.startswith(("http://", "https://"))
 
 
@@ -46,7 +46,7 @@ def connect_to(options: ModelOptions, served: str | None, api_key: str | None) -
     """Connect to a model of a server.
 
     Raises:
-        UsageError: An option is given that only a model which pofx loads can heed.
+        UsageError: An option is given that only a model loaded by pofx uses.
     """
     from pofx.models.outside.connect import connect
 
@@ -54,6 +54,6 @@ def connect_to(options: ModelOptions, served: str | None, api_key: str | None) -
     for field in fields(ModelOptions):
         if field.name not in _HEEDED and getattr(options, field.name) != getattr(plain, field.name):
             raise click.UsageError(
-                f"--{field.name}: expected a model that pofx loads, got the address of a server. Leave it out."
+                f"--{field.name}: expected a model that pofx loads, got the address of a server. Leave --{field.name} out."
             )
     return connect(options.name, served, api_key=api_key, begin=options.begin)

@@ -16,9 +16,9 @@ from pofx.cli.command import Command
 from pofx.errors import BadValue, not_replaced
 from pofx.files.urls import check_local, local_path
 
-# The parameters of all verbs that name what is read: files, directories, models. A model may go by another name.
+# The parameters of all verbs that name inputs: files, directories and models. A model may have another name than a path.
 READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names", "reference")
-# The endings of a model's files: to write over such a file in a directory that is read would damage the model.
+# The endings of a model's files. Writing over such a file in an input directory would damage the model.
 _OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")
 STREAM = "-"
 _OVERWRITE = "pofx.overwrite"
@@ -40,7 +40,7 @@ class Written(click.Path):
         unnamed: A function of the parameters: the path that the verb writes where this parameter is not given; None for
             no path.
 
-    Right: `type=Written(dir_okay=False)`, in a command of class `Verb`. Wrong: for a file that is only read.
+    Right: `type=Written(dir_okay=False)`, in a command of class `Verb`. Wrong: this type for a file that is only read.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Written(click.Path):
 
 
 class Verb(Command):
-    """A command that writes files: it has --overwrite, and `check_written` comes before any work."""
+    """A command that writes files, which has --overwrite, and calls `check_written` before any work."""
 
     def __init__(self, *args: Any, **others: Any) -> None:
         super().__init__(*args, **others)
@@ -66,7 +66,7 @@ class Verb(Command):
             )
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Refuse first, then run."""
+        """Check the paths, and run the command."""
         ctx.meta[_OVERWRITE] = ctx.params.pop("overwrite", False)
         check_written(ctx)
         return super().invoke(ctx)
@@ -85,7 +85,7 @@ def rows_beside(path: Path) -> Iterator[Path]:
 
 
 def rows_finished(path: Path, values: Values) -> bool:
-    """Return whether a file of rows is finished. A known file is compared with this run once the model is loaded."""
+    """Return whether a file of rows is finished; a known file is compared with this run after the model is loaded."""
     from pofx.files.finished_runs import is_known
     from pofx.files.journal_files import is_finished
 
@@ -149,7 +149,7 @@ def check_written(ctx: click.Context) -> None:
                 )
             if source.directory and target.is_in(source) and _matters(target):
                 raise BadValue(
-                    f"{target.by}: expected no file of what {source.by} reads, got {target.given!r} in "
+                    f"{target.by}: expected no file in a directory that {source.by} reads, got {target.given!r} in "
                     f"{source.given!r}",
                     "name another file to write",
                 )
@@ -167,13 +167,13 @@ def check_written(ctx: click.Context) -> None:
                 )
         written.append(target)
     _lock(ctx, [place.given for place in written if place.given != STREAM])
-    # After the lock is taken: the other process may have finished a moment ago.
+    # This check comes after the lock is taken, since the other process may have finished a moment ago.
     _check_finished(ctx)
     _tell_new_directories(ctx)
 
 
 def _tell_new_directories(ctx: click.Context) -> None:
-    """Print a line for each directory that the verb makes on the way to an output: its name may be mistyped."""
+    """Print a line for each new directory above an output, since its name may be mistyped."""
     if ctx.params.get("quiet"):
         return
     parents = dict.fromkeys((name, os.path.dirname(path)) for _, name, path in _named(ctx) if path != STREAM)
@@ -207,7 +207,7 @@ def _check_finished(ctx: click.Context) -> None:
 
 
 def _check_room(target: _Place) -> None:
-    """Raise `BadValue` where the directory takes no new file: a file is written beside its place, then moved there."""
+    """Raise `BadValue` where the directory takes no new file, since a file is first written beside its path."""
     if target.given == STREAM or target.real is None:
         return
     above = next(p for p in target.real.parents if os.path.lexists(p))
@@ -215,7 +215,7 @@ def _check_room(target: _Place) -> None:
         raise BadValue(
             f"{target.by}: expected a place to write, got {target.given!r} in a directory that takes no new "
             "file",
-            "name another place, or change its permissions",
+            "name another path, or change the permissions of the directory",
         )
 
 
@@ -229,7 +229,7 @@ def _read(ctx: click.Context) -> Iterator[_Place]:
             continue
         value = ctx.params.get(parameter.name)
         for given in (value,) if isinstance(value, str) else value or ():
-            # A file of one class is named LABEL=FILE.
+            # An argument LABEL=FILE names the file of a class.
             for path in dict.fromkeys((given, given.partition("=")[2])):
                 yield from _places(local_path(path), _name(parameter))
 
@@ -248,7 +248,7 @@ def _places(path: str, by: str) -> Iterator[_Place]:
 
 
 def _written(ctx: click.Context) -> Iterator[_Place]:
-    """Each place that is written; a directory is replaced with all that lies in it."""
+    """Yield each path that is written; a directory is replaced with all its files."""
     for kind, name, path in _named(ctx):
         found = _place(path, name, 1, kind.dir_okay)
         if found is not None:
@@ -290,7 +290,7 @@ def _place(path: str, by: str, stream: int, replaces: bool = False) -> _Place | 
 def _real(path: str) -> Path | None:
     try:
         return Path(os.path.realpath(path))
-    except (OSError, ValueError):  # a name with a zero byte is refused by whoever opens it
+    except (OSError, ValueError):  # the reader of the file refuses a name with a zero byte
         return None
 
 

@@ -1,1 +1,1 @@
-"""Records, progress and notices as a terminal or a pipe gets them."""
+"""Records, progress and notices for a terminal or a pipe."""

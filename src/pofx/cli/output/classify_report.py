@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def told(em: int) -> Callable[[EMStep], None] | None:
-    """Print each step of EM on standard error, where that is a terminal."""
+    """Return a printer of the steps of EM; None where standard error is no terminal."""
     if not em or not sys.stderr.isatty():
         return None
     done = 0
@@ -42,7 +42,7 @@ def report(
 ) -> None:
     """Print the classifier and its evaluation on held-out documents.
 
-    `model` is the name that `predict` must be given with -m, empty where the classifier holds its models.
+    `model` is the name that `predict` needs with -m; empty where the classifier holds its models.
     """
     import math
 
@@ -72,7 +72,7 @@ def report(
     steps_told = f", {count_noun(len(steps), 'step')} of EM" if steps else ""
     click.echo(f"fitted on {count_noun(n, 'document')}{steps_told}")
     if evaluation is None:
-        click.echo("held out: no document, so this says nothing of how it does on new text")
+        click.echo("held out: no document, so nothing is known about new texts")
     else:
         loss = fixed_point(evaluation.log_loss, 4)
         click.echo(

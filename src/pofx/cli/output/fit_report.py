@@ -1,4 +1,4 @@
-"""The progress of a fit, and its report: what was read, and the loss on the documents kept aside."""
+"""The progress of a fit, and its report: the documents that were read, and the loss on held-out documents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ProgressPrinter:
-    """Prints the progress of a fit on standard error: one live line on a terminal, else a line every ten seconds.
+    """The progress of a fit on standard error: one live line on a terminal, else a line every ten seconds.
 
     Attributes:
         last: The latest progress that the fit reported, None before the first.
@@ -27,7 +27,7 @@ class ProgressPrinter:
         self._told = -math.inf
 
     def __call__(self, p: Any) -> None:
-        """Keep the progress, and print it where a line is due."""
+        """Keep the progress, and print a line when it is due."""
         self.last = p
         if self._quiet:
             return
@@ -55,20 +55,20 @@ def print_report(
     out: str,
     as_json: bool,
 ) -> None:
-    """The model, what it was fitted on, and L(θ) on the documents kept aside."""
+    """Print the model, its documents, and L(θ) on the held-out documents."""
     from pofx.units import count_noun
 
     n_bytes = sum(len(t.encode("utf-8")) for t in train)
     if len(train) == 1:
         click.echo(
-            "pofx: warning: one document, so p(x1) and p(EOS) were seen once; if the file holds several, say how "
-            "they are separated: --split, --separator",
+            "pofx: warning: one document, so p(x1) and p(EOS) were seen once; if the file holds several documents, name "
+            "their separator: --split, --separator",
             err=True,
         )
     if unspelled:
         click.echo(
             f"pofx: warning: {count_noun(unspelled, 'held-out document')} left out of the loss, for characters that "
-            "the rest has not; --vocab chars+bytes spells them all",
+            "the other documents lack; --vocab chars+bytes spells all characters",
             err=True,
         )
     losses = _losses(lm, kept)
@@ -90,7 +90,7 @@ def print_report(
         f"fitted on {read_of(count_noun(len(train), 'document'), count_noun(n_bytes, 'byte'), took, passes)}"
     )
     if not kept:
-        click.echo("held out: no document, so this says nothing of how it does on new text")
+        click.echo("held out: no document, so nothing is known about new texts")
     elif losses["impossible"]:
         click.echo(
             f"held out: {losses['impossible']} of {count_noun(len(kept), 'document')} have probability zero, so "
@@ -110,9 +110,9 @@ def print_report(
 
 
 def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
-    """−log p of the held-out documents; without x0, of what follows the first token of each.
+    """Return −log p of the held-out documents; without x0, −log p of the tokens after the first token of each.
 
-    Null where a document has probability zero, since JSON has no infinity; `impossible` counts those.
+    A loss is null if a document has probability zero, since JSON has no infinity; `impossible` counts such documents.
     """
     from pofx.lm.model import encode_whole_texts
     from pofx.units import bits_per_byte
@@ -131,9 +131,9 @@ def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
 
 
 def read_of(documents: str, size: str, took: float, passes: float | None) -> str:
-    """Return what a fit has read, and in what time. passes: None where it read each document once, by its nature.
+    """Return a phrase with the documents, the size and the time of a fit; `passes` is None for an n-gram.
 
-    Right: "0.4 % of the tokens of 19,026 documents". Wrong: all of them, when the clock ended the fit before.
+    Right: "0.4 % of the tokens of 19,026 documents". Wrong: "19,026 documents" for a fit that the clock ended earlier.
     """
     if passes is not None and passes < 1:
         return f"{100 * passes:.2g} % of the tokens of {documents}, {size}, in {took:.2f} s"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pofx.corpus.bad_rows import BadRow
     from pofx.errors import PofxError
 
-# Kinds of bad rows that are counted separately; a file that has more kinds is no corpus.
+# At most this many kinds of bad rows are counted separately; a file with more kinds is no corpus.
 KINDS = 100
 
 SCORE = (
@@ -24,7 +24,7 @@ EVALUATE = "evaluate on documents that it has not seen"
 
 
 class BadRows:
-    """Prints the first bad row of each kind on standard error, and at the end how many more there were."""
+    """The bad rows of an input; the first of each kind is printed on standard error, and the number of others at the end."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -45,7 +45,7 @@ class BadRows:
             click.echo(f"pofx: warning: {where}: {in_shell(error)}", err=True)
 
     def rest(self) -> None:
-        """Print how many more rows of each kind there were."""
+        """Print the number of further rows of each kind."""
         for kind, n in self._counts.most_common():
             if n > 1:
                 rows = "1 more row" if n == 2 else f"{n - 1:,} more rows"
@@ -56,7 +56,7 @@ def left_out(bad: int, read: int, blank: int = 0) -> None:
     """Print how many bad rows and blank lines were left out, if any, and how many documents were read."""
     from pofx.units import count_noun
 
-    if blank and read:  # with nothing read, the refusal that follows stands alone
+    if blank and read:  # without documents an error follows, which should stand alone
         click.echo(f"pofx: {count_noun(blank, 'blank line')} skipped", err=True)
     if bad:
         click.echo(
@@ -74,8 +74,8 @@ def print_notice(notice: Notice) -> None:
             click.echo(f"pofx: warning: {_repeated(notice)}", err=True)
         case UncomparedIds(most):
             click.echo(
-                f"pofx: warning: ids were compared with the first {most:,} different ones only; "
-                "sort the ids to find what else is repeated",
+                f"pofx: warning: ids were compared with the first {most:,} different ids only; sort the ids to find "
+                "further repeated ids",
                 err=True,
             )
 

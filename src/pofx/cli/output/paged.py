@@ -1,4 +1,4 @@
-"""The first texts of files, kept while their lines are printed, for the page of --html."""
+"""The first texts of files, which are kept for the page of --html while their lines are printed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pofx.report.html.page import Row
 
 T = TypeVar("T")
-# Texts of files that go into a page: more make it slow to open.
+# At most this many texts of files go into a page, since a page with more texts opens slowly.
 TEXTS = 50
 
 
@@ -28,7 +28,7 @@ class Paged(Generic[T]):
         self.n = 0
 
     def add(self, item: Document, record: T) -> None:
-        """Count a text, and keep it if it is one of the first."""
+        """Count a text, and keep the record of one of the first texts."""
         from pofx.report.html.page import Row
 
         self.n += 1
@@ -38,7 +38,7 @@ class Paged(Generic[T]):
 
     @property
     def lead(self) -> str:
-        """What the page says under its title where it leaves texts out."""
+        """The line under the title of a page that leaves texts out; "" for a page with all texts."""
         left_out = self.n - len(self.records)
         return f"The first {len(self.records):,} of {self.n:,} texts." if left_out else ""
 

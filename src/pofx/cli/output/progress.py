@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pofx.corpus.bad_rows import BadRow
     from pofx.corpus.documents import Document
 
-# Without a terminal: seconds to the first line, and between two at most; each takes twice as long as the one before.
+# Without a terminal: seconds to the first line, and the most seconds between two lines; the time doubles after each line.
 FIRST, MOST = 3.0, 600.0
 
 
@@ -61,7 +61,7 @@ class SoFar:
         self._place, self._tell = place, tell
         self._started = time.monotonic()
         self._tokens = self._rows = 0
-        self._recalled = 0  # of the tokens, those of an earlier run
+        self._recalled = 0  # tokens that an earlier run has read
         self._first = self._at = 0.0
         self._first_known = False
         self._latest: Document | BadRow | None = None
@@ -72,7 +72,7 @@ class SoFar:
 
     def read(self, first: Document | BadRow, last: Document | BadRow) -> None:
         """Note the first and the last row of a block that is about to be answered."""
-        if not self._first_known:  # a run that is taken up again begins where it was
+        if not self._first_known:  # the first block of a resumed run is not the first block of the input
             self._first = self._at = self._place.of(first)
             self._first_known = True
         self._latest = last
@@ -105,14 +105,14 @@ class SoFar:
         digits = 1 if rate < 10 else 0
         told = f"{count_noun(self._rows, 'row')}  {count_noun(tokens, 'token')}  {rate:,.{digits}f} tokens/s{_cores()}"
         if self._place.known and at >= 1.0:
-            told += "  all read"  # what is made of the last block takes a time that no row tells
+            told += "  all read"  # the rows do not show how long the file takes to be made
         elif self._place.known and at > self._first:
             told += f"  {_clock(took * (1 - at) / (at - self._first))} left"
         self._tell(told, at)
 
 
 class _Rarely:
-    """Progress lines for a file or a pipe, which are written rarely."""
+    """Progress lines for a file or a pipe, which are printed rarely."""
 
     def __init__(self) -> None:
         self._latest, self._wait = time.monotonic(), FIRST
@@ -124,12 +124,12 @@ class _Rarely:
             click.echo(f"pofx: so far {text}", err=True)
 
 
-# Of these a text that has line ends lies in one line all the same, or in one row.
+# Formats in which a text with line ends stands in one line, or in one row.
 _A_LINE_A_ROW = (".jsonl", ".ndjson", ".json", ".parquet")
 
 
 class _Place:
-    """What share of plain files lies before a row: by lines (rows of Parquet), counted once."""
+    """The share of plain files that lies before a row, by lines (rows of Parquet), which are counted once."""
 
     def __init__(self, files: tuple[str, ...]) -> None:
         counts = [_lines(f) for f in files]
@@ -142,7 +142,7 @@ class _Place:
         self._total = max(total, 1)
 
     def of(self, item: Document | BadRow) -> float:
-        """Between 0 and 1."""
+        """Return the share before a row, between 0 and 1."""
         lines = item.line
         if not item.source.lower().endswith(_A_LINE_A_ROW):
             lines += getattr(item, "text", "").count("\n")
@@ -150,7 +150,7 @@ class _Place:
 
 
 def _lines(path: str) -> int | None:
-    """How many lines a plain file has, at 2 GB a second; None for what is packed, or cannot be read twice."""
+    """Count the lines of a plain file, at 2 GB a second; None for a packed file, or a pipe."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode) or path.lower().endswith((".gz", ".zst")):
             return None
@@ -165,12 +165,12 @@ def _lines(path: str) -> int | None:
                 last = chunk[-1:]
             return count + (last != b"\n")
     except (OSError, ValueError, ImportError):
-        return None  # the reading itself will say what is wrong
+        return None  # the reading itself reports the error
 
 
 def _cores() -> str:
     """Return on how many cores a neural network computes, since the estimate holds for that number."""
-    torch = sys.modules.get("torch")  # where it is not loaded, no network is at work
+    torch = sys.modules.get("torch")  # no network computes where torch is not loaded
     n = 1 if torch is None else torch.get_num_threads()
     return f" on {n} core{'s' if n > 1 else ''}"
 

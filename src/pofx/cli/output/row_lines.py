@@ -30,10 +30,16 @@ def print_rows(
     name: str,
     paged: Paged[Any] | None = None,
 ) -> int:
-    """Print the rows of all texts, tab-separated or as JSON; return how many texts have none but an error.
+    """Print the rows of all texts, tab-separated or as JSON, and return how many texts have an error in place of rows.
 
-    lacking: what that text is without ("score"). name: of the model; log p of all texts and its
-    terms go to standard error, too, where there is one. paged: keeps the first texts for a page.
+    Args:
+        lm: The model.
+        asked: The documents.
+        rows: The query, and the rows of its answers.
+        as_json: Whether a row is a JSON object.
+        lacking: The noun for the missing answer of such a text, such as "score".
+        name: The name of the model, for the line of terms on standard error; "" for no such line.
+        paged: The collector of the first texts for a page; None for no page.
     """
     from pofx.cli.output.run_job import summary
     from pofx.cli.output.terms import line as told_terms
@@ -72,5 +78,5 @@ def _tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
     """Return a row as one tab-separated line: strings as they are, nothing for None, other values as JSON."""
     values = (row[c.name] for c in columns)
     cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)
-    # A word of a pattern, or a label, may hold tabs and line ends; -o writes them as they are.
+    # A word of a pattern, or a label, may hold tabs and line ends, which -o writes as they are.
     return "\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in cells)

@@ -1,4 +1,4 @@
-"""The sums over the rows that a verb prints without -o: how many have an answer, how many an error, and log p of all."""
+"""The sums over the rows that a verb prints without -o: the numbers of answers and of errors, and log p of all texts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class RowTally:
-    """Counts that grow row by row; `rest` prints what they come to.
+    """Counts that grow row by row; `rest` prints the totals.
 
     Attributes:
         n: The rows with an answer.
-        failed: The rows without.
+        failed: The rows without an answer.
         bytes: The bytes of all texts with an answer.
-        nats: The sum of their log p.
+        nats: The sum of log p over the rows with an answer, nats.
     """
 
     n: int = 0
@@ -42,12 +42,12 @@ class RowTally:
         self._fitted, self._chosen = self._fitted + terms.fitted, self._chosen + terms.chosen
 
     def fail(self, item: Document | BadRow, error: PofxError) -> None:
-        """Count a row without an answer; the first error of each kind is named on standard error."""
+        """Count a row without an answer; the first error of each kind is printed on standard error."""
         self.failed += 1
         self._told.failed(f"{item.source}:{item.line}", error)
 
     def rest(self, asked: Documents, lacking: str) -> None:
-        """Print how many rows lack an answer; the error of an input without rows. lacking: "score"."""
+        """Print how many rows lack an answer (`lacking`, such as "score"); raise an error for an input without rows."""
         from pofx.units import count_noun
 
         self._told.rest()

@@ -1,4 +1,4 @@
-"""The running of a job for FILES -o OUT: the events of the job are printed on standard error."""
+"""The run of a job for FILES -o OUT, whose events are printed on standard error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pofx.jobs.job import Job
 
 
-# SmolLM2 by PyTorch's code for AVX2 and for no vectors: 6e-5 nats a token at most, 7e-6 on average.
+# Between PyTorch's code for AVX2 and for no vectors, SmolLM2 differs by 6e-5 nats a token at most, and by 7e-6 on average.
 _ROUNDING = {"float32": "by up to about 1e-4 nats a token"}
 
 
@@ -41,7 +41,7 @@ def run_job(job: Job, quiet: bool) -> None:
         try:
             ended = _followed(events, job, quiet)
         except KeyboardInterrupt as stop:
-            # It came between two events, while the run waited: the run keeps what it has, and says so.
+            # Ctrl-C came between two events, while the run waited. The run keeps its rows, and raises its own error.
             try:
                 events.throw(stop)
             except JobStopped as e:
@@ -53,7 +53,7 @@ def run_job(job: Job, quiet: bool) -> None:
 
 
 def _followed(events: Iterator[Event], job: Job, quiet: bool) -> JobEnd | None:
-    """Print the events, and return the last one."""
+    """Print the events, and return the last event."""
     from pofx.cli.output.progress import meter
 
     with ExitStack() as stack:

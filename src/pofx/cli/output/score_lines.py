@@ -54,7 +54,7 @@ def print_blocks(
 ) -> int:
     """Print the lines of rows that were scored, or have an error; return how many rows have no score.
 
-    A row without a score has empty cells (with JSON: an `error`), and standard error says why.
+    A row without a score has empty cells (with JSON: an `error`), and standard error has the reason.
     """
     from pofx.cli.output.run_job import summary
     from pofx.corpus.documents import Document
@@ -83,7 +83,7 @@ def print_blocks(
 def _cells(item: Any, found: Scored, value: float) -> str:
     from pofx.units import bits_per_byte
 
-    # An empty text has no bytes to share its nats among: an empty cell, not a nan.
+    # An empty text has no bytes, so the cell of bits per byte is empty, and not nan.
     rate = f"{bits_per_byte(-value, found.terms.bytes):.4f}" if found.terms.bytes else ""
     return f"{item.id}\t{value:.4f}\t{rate}"
 

@@ -1,4 +1,4 @@
-"""`pofx check-server`: one finding a line, as soon as it is there, and how many passed."""
+"""The output of `pofx check-server`: one finding a line, as soon as its check is done, and the counts of verdicts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME_WIDTH = max(map(len, CHECKS))
 def print_findings(test: ServerCheck, console: Console) -> bool:
     """Print the findings of a test and their count; return whether any check failed.
 
-    In a pipe a finding is one line, however long. A terminal wraps what is said below its own column.
+    In a pipe a finding is one line, however long. A terminal wraps the words of a finding below their own column.
     """
     where = f"{test.address}, {'no model named' if test.model is None else f'model {test.model}'}"
     click.echo(visible(where))
@@ -44,14 +44,14 @@ def _head(finding: ServerFinding) -> str:
 
 
 def _said(finding: ServerFinding) -> str:
-    """What came of a check: of a check that passed or was skipped the answer alone."""
+    """Return the words of a finding; for a check that passed or was skipped, the answer alone."""
     if finding.verdict in ("pass", "skip"):
         return finding.got
     return f"sent {finding.sent}; expected {finding.expected}; got {finding.got}"
 
 
 def _row(finding: ServerFinding) -> Table:
-    """A line of the terminal; the words of a warning or failure go on below their own column."""
+    """Return a line of the terminal; the words of a warning or failure wrap below their own column."""
     quiet = finding.verdict == "pass"
     row = Table.grid(padding=(0, 2, 0, 0))
     row.add_column(no_wrap=True, width=len(_head(finding)))

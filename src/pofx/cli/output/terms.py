@@ -1,4 +1,4 @@
-"""The terms of a number beside the number: one line under a table, and the option of columns in rows."""
+"""The terms of a number: the line under a table, and the option --terms, which writes columns into rows."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class _Place:
 
 
 def _claimed(stream: BufferedReader, metadata: Any, columns: set[str]) -> int:
-    """The unpacked bytes of these columns: the larger of the sizes that the footer and the pages name."""
+    """Return the unpacked bytes of these columns: the larger of the sizes that the footer and the pages name."""
     groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
     chunks = [group.column(c) for group in groups for c in range(group.num_columns)]
     return sum(

@@ -123,7 +123,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
 
     Args:
         path: The file.
-        vocab: What the tokens spell: "bytes" or "chars" as `write_arpa` spells them, or a `Vocab` whose tokens are spelled
+        vocab: The unit of the tokens: "bytes" or "chars", as `write_arpa` spells them, or a `Vocab` whose tokens are spelled
             likewise. By default the tokens are bytes if the 1-grams are the 256 bytes, else words with a space between.
         unknown: "refuse" refuses a text with a word that the file does not have. "class" scores such a word as the class
             `<unk>`, as KenLM does. The number is then p of all texts with unknown words in the same places, and the terms
@@ -134,7 +134,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
 
     Raises:
         BadSource: The file is no ARPA file, breaks off, or disagrees with its own counts.
-        BadValue: `vocab` or `unknown` is none of these.
+        BadValue: `vocab` or `unknown` has another value.
 
     Right: `pofx.read_arpa("lm.arpa.gz")`. Wrong: taking the decimal logarithms in the file for nats.
     """
@@ -145,7 +145,7 @@ def read_arpa(path: str | Path, vocab: str | Vocab | None = None, unknown: str =
     if CLASS in words and OTHER_CLASS in words:
         raise BadSource(
             f"{name}: expected one class of unknown words, got {CLASS} and {OTHER_CLASS}",
-            "write the file with one of them",
+            f"write the file with {CLASS} alone",
         )
     spelled = _vocab(words, vocab, name)
     if unknown == "class":
@@ -167,7 +167,9 @@ def check_unknown(unknown: str) -> None:
     """Check the argument `unknown` of `read_arpa`; raise `BadValue` where it is no rule for unknown words."""
     if unknown not in ("refuse", "class"):
         raise BadValue(
-            f"expected 'refuse' or 'class', got {unknown!r:.60}", "choose one of them", argument="unknown"
+            f"expected 'refuse' or 'class', got {unknown!r:.60}",
+            "write 'refuse' or 'class'",
+            argument="unknown",
         )
 
 
@@ -175,7 +177,7 @@ def _classed(vocab: Vocab) -> Vocab:
     if not isinstance(vocab, WordVocab):
         raise BadValue(
             "expected a model over words, whose class <unk> can be scored, got another model",
-            "leave it out",
+            "leave the option out",
             argument="unknown",
         )
     return ClassedWords(vocab.words, vocab.end is not None)
@@ -200,7 +202,7 @@ def _vocab(words: list[str], vocab: str | Vocab | None, name: str) -> Vocab:
     if vocab is not None:
         raise BadValue(
             f"expected 'bytes', 'chars', a Vocab or None (words), got {vocab!r}",
-            "pass one of these",
+            "pass a name or a Vocab",
             argument="vocab",
         )
     return WordVocab([None if w in (CLASS, OTHER_CLASS) else w for w in ordinary], end)

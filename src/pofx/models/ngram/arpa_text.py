@@ -68,7 +68,7 @@ def read_grams(path: Path) -> Grams:
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Iterator[str]]:
-    """The lines of a file without their ends; packed files are recognised by their first bytes, not by their names."""
+    """Return the lines of a file without their ends; the first bytes, and not the name, show whether it is packed."""
     name = str(path)
     try:
         with path.open("rb") as raw:
@@ -79,7 +79,9 @@ def _lines(path: Path) -> Iterator[Iterator[str]]:
             "check its path and its permissions",
         ) from None
     if not head:
-        raise BadSource(f"{name}: expected the text of an ARPA file, got an empty file", "copy it again")
+        raise BadSource(
+            f"{name}: expected the text of an ARPA file, got an empty file", "copy the file again"
+        )
     if found := next((what for magic, what in _BINARY.items() if head.startswith(magic)), None):
         raise BadSource(
             f"{name}: expected the text of an ARPA file, got {found}", "write the file again as UTF-8 text"
@@ -96,14 +98,14 @@ def _decoded(stream: io.BufferedReader, name: str) -> Iterator[str]:
         if len(line) == LONGEST:
             raise BadSource(
                 f"{name}:{number}: expected an ARPA file, got a line of over {LONGEST:,} bytes",
-                "check its path",
+                "check the path",
             )
         try:
             yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             raise BadSource(
                 f"{name}:{number}: expected an ARPA file in UTF-8, got other bytes",
-                "convert it, as with iconv",
+                "convert the file, such as with iconv",
             ) from None
 
 

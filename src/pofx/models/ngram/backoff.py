@@ -25,7 +25,7 @@ class Backoff:
 
         Args:
             row: The row of the table that `PrefixTable.find` returned for each position of a text.
-            length: The length of the prefix that it returned, likewise.
+            length: The length of the prefix that `PrefixTable.find` returned for each position.
             at: `[p]`, the positions whose tokens are asked for.
             known: `[p]`, how many tokens each history has in the text, whether the table has them or not.
         """

@@ -52,7 +52,7 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     def bad(what: str) -> BadSource:
         return BadSource(
             f"{path}: expected the n-gram table that config.json describes, got {what}",
-            "fit or copy it again",
+            "fit or copy the model again",
         )
 
     try:

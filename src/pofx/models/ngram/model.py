@@ -67,7 +67,7 @@ class NgramLM(LM):
         return law
 
     def unigram_weights(self) -> NDArray[np.float64]:
-        """The back-off weights of the histories of one code, by the code (token id + 1, x0 last); 1 where there is none."""
+        """Return the back-off weights of histories of one code, by the code (token id + 1, x0 last); 1 without a weight."""
         out = np.ones(self.codes.begin + 1)
         if self.order > 1:
             newest = self.table.packing.code(self.table.words[self.table.first(1)], 0)
@@ -112,7 +112,7 @@ class NgramLM(LM):
         codes, kept = self._laid_out(flat, np.array([len(p) for p in ids]), np.array(skips))
         done = 0
         for lo in range(0, len(codes), POSITIONS):
-            # A block begins with the history of its first position, which it does not report again.
+            # A block begins with the history of its first position, whose numbers an earlier block has reported.
             context = max(0, lo - self.order - 1)
             block, mine = codes[context : lo + POSITIONS], kept[context : lo + POSITIONS].copy()
             mine[: lo - context] = False
@@ -166,7 +166,7 @@ class NgramLM(LM):
         return shorten_histories(self.backoff, history, known)[1]
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """The exact distribution of lengths, by the chain of histories; None without x0 or EOS, or where it is too large."""
+        """Return the exact distribution of lengths, by the chain of histories; None without x0 or EOS, or if too large."""
         if self.vocab.end is None or self.begin.known == "none":
             return None
         return termination(self.backoff, self.vocab.end, lengths)
@@ -177,7 +177,7 @@ class NgramLM(LM):
 
     @cached_property
     def _numbers_hash(self) -> str:
-        """A hash of all numbers that decide the distributions, the lowest byte of each number first."""
+        """Return a hash of all numbers that decide the distributions, the lowest byte of each number first."""
         packing = self.table.packing
         shape = (packing.bits, packing.depth, self.vocab.size, self.levels.chain, self.begin.known)
         h = hashlib.sha256(repr(shape).encode())
@@ -189,7 +189,7 @@ class NgramLM(LM):
         return h.hexdigest()[:32]
 
     def _known(self, codes: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """How many codes without padding between them end at each position, up to the order."""
+        """Return how many codes without padding between them end at each position, up to the order."""
         here = np.arange(len(codes))
         last_gap = np.maximum.accumulate(np.where(codes == 0, here, -1))
         return np.minimum(here - last_gap, self.order)
@@ -214,7 +214,7 @@ def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vo
     """Fit an n-gram model by counting and smoothing.
 
     Args:
-        documents: The token ids of each document, without x0 and EOS; EOS is added here, if the vocabulary has one.
+        documents: The token ids of each document, without x0 and EOS; the fit adds EOS, if the vocabulary has EOS.
         spec: The order, the smoothing, and whether there is an x0.
         vocab: The vocabulary of the ids.
     """

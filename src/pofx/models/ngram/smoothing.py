@@ -34,7 +34,7 @@ class Levels:
         history: For k = 1 … order, the group at level k − 1 of the history of each n-gram.
         seen: For k = 1 … order, whether each n-gram was an event.
         chain: Whether an unseen token falls back to the next shorter history; else it falls back to 1/V at once.
-        discounts: Of Kneser–Ney, for each k the discounts of n-grams that were counted once, twice and more often.
+        discounts: For Kneser–Ney, for each k the discounts of n-grams that were counted once, twice and more often.
     """
 
     prob: dict[int, Probs]

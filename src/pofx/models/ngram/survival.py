@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.counting import Codes
 
-# The bound on n-grams times tokens: 150 M take about 4 s. An order-6 model of 1.7 MB of text is so followed for 128 tokens.
+# The bound on n-grams times tokens. 150 M take about 4 s, which is 128 tokens of an order-6 model of 1.7 MB of text.
 WORK = 150_000_000
 
 

@@ -39,7 +39,7 @@ class WeightedNgrams:
         gap = [0] * spec.order
         laid = [np.concatenate([gap, head, ids + 1]).astype(np.uint64) for ids in whole]
         flat = np.concatenate(laid)
-        # An event follows something: x0 and, without x0, the first token follow padding.
+        # An event follows a code. x0 (or the first token without x0) follows padding, so it is no event.
         event = np.flatnonzero((flat[1:] != 0) & (flat[:-1] != 0)) + 1
         self._row, _ = self.counts.table.find(backward_strings(flat, codes.packing(spec.order))[event])
         self._document = np.repeat(np.arange(len(laid)), [len(a) for a in laid])[event]

@@ -1,4 +1,4 @@
-"""The address of a server: what a caller writes, checked and brought to one form."""
+"""The address of a server, which is checked and brought to one form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ URL = Argument("url", "URL")
 
 
 def server_address(url: str) -> str:
-    """The address of a server without its last `/v1` and without a slash at the end.
+    """Return the address of a server without its last `/v1` and without a slash at the end.
 
     Args:
         url: The address, with or without `/v1` or `/v1/completions` at its end.
@@ -36,7 +36,7 @@ def server_address(url: str) -> str:
         raise _bad(url) from None
     if parts.username is not None or parts.password is not None:
         raise BadValue(
-            "expected an address without a name and a password, got both in it",
+            "expected an address without a name and a password, got an address with both",
             "pass the key of the server as api_key",
             argument=URL,
         )
@@ -51,7 +51,7 @@ def server_address(url: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address names this machine, so that no proxy can stand between."""
+    """Return whether an address names this machine, so that no proxy can stand between."""
     host = urlsplit(address).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -64,6 +64,6 @@ def is_loopback(address: str) -> bool:
 def _bad(url: object) -> BadValue:
     return BadValue(
         f"expected the address of a server, got {url!r:.120}",
-        "write one such as http://127.0.0.1:8000",
+        "write an address such as http://127.0.0.1:8000",
         argument=URL,
     )

@@ -1,4 +1,4 @@
-"""An LM of which only one thing is known: a function from a prefix of ids to the next-token distribution after it."""
+"""An LM that is known only by a function from a prefix of ids to the next-token distribution after the prefix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pofx.lm.trace import Ints, Path, Trace, Want
 Prefix = tuple[int, ...]
 # Reads the next-token distribution after each of several prefixes: `[n, V]` nats.
 Laws = Callable[[Sequence[Prefix]], Any]
-# Scores whole paths in one pass, as the outside program scores: log p of each token, nan at the first one if nobody knows.
+# Scores whole paths in one pass, as the outside program does: log p of each token, nan for an unknown first number.
 Passes = Callable[[Sequence[Prefix]], Sequence[Any]]
 # Draws n next tokens after a prefix: (prefix, n, seed) -> ids.
 Sampler = Callable[[Prefix, int, int], Sequence[int]]
@@ -32,7 +32,7 @@ class Prefixes:
         self.rows = tuple(rows)
 
     def take(self, rows: Ints, /) -> Prefixes:
-        """The prefixes `rows`, in that order, repeats allowed."""
+        """Return the prefixes `rows`, in that order, repeats allowed."""
         return Prefixes([self.rows[i] for i in rows])
 
     def cat(self, others: Sequence[Prefixes], /) -> Prefixes:
@@ -66,11 +66,11 @@ class PrefixLM(LM):
         set_info(self, info)
 
     def start(self, n: int) -> State:
-        """The state of `n` empty prefixes."""
+        """Return the state of `n` empty prefixes."""
         return self._state(Prefixes([()] * n))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """The state of every prefix followed by its row of ids."""
+        """Return the state of every prefix followed by its row of ids."""
         new = as_id_rows(ids, state.n)
         rows = state.carry.rows
         return self._state(Prefixes([(*row, *map(int, more)) for row, more in zip(rows, new)]))

@@ -69,23 +69,23 @@ def from_callable(
         next_logprobs(x)[v] = log p(v | x0, x),   score(x)[i] = log p(x_i | x0, x_<i)
 
     Every query works on the LM. A `Scorer` has no next-token distribution, so it is no LM, and `audit` alone takes it.
-    An LM may have both functions: `score` then scores whole texts, and `audit` holds its numbers against the distributions.
-    Every question calls the functions again: no result is cached.
+    An LM may have both functions: `score` then scores whole texts, and `audit` compares its numbers with the distributions.
+    Every query calls the functions again, and no result is cached.
 
     Args:
         next_logprobs: A function of the ids of a prefix, which returns log p of every next token, `[V]` nats.
         vocab: The vocabulary of the ids.
-        token_bytes: In place of `vocab`, the bytes that each id spells, None for a control token. A text is then spelled by
-            the longest token that fits, again and again.
+        token_bytes: In place of `vocab`, the bytes that each id spells, None for a control token. A text is then cut from
+            its start into the longest tokens that fit.
         end: The id of EOS; only with `token_bytes`.
         begin: Whether the function answers for the empty prefix, which is p(x1|x0).
         score: A function of a text, which returns log p of each token, `[t]` nats.
-        ends: Whether the last number of `score` is of EOS.
-        pieces: A function of a text, which returns the string or bytes that each number of `score` is of.
-        unit: The unit of a number of `score`: "byte", "character" or "token"; None where that is not known.
-        alphabet: All strings that may be the next token of `score`; () where they are not known.
-        sample: The sampler of the program itself, a function (prefix, n, seed), which draws n next tokens. Of an LM the
-            prefix is a list of ids and the draws are ids. Of a scorer both are strings, and "" is EOS.
+        ends: Whether the last number of `score` belongs to EOS.
+        pieces: A function of a text, which returns the string or bytes to which each number of `score` belongs.
+        unit: The unit of a number of `score`: "byte", "character" or "token"; None for an unknown unit.
+        alphabet: All strings that may be the next token of `score`; () where these strings are not known.
+        sample: The sampler of the program itself, a function (prefix, n, seed), which draws n next tokens. For an LM the
+            prefix is a list of ids and the draws are ids. For a scorer prefix and draws are strings, and "" is EOS.
         name: The name of the model in messages.
 
     Returns:
@@ -138,12 +138,12 @@ def from_callable(
 
 
 def _refuse(**others: object) -> None:
-    """Refuse arguments of the other of the two functions."""
+    """Refuse arguments that belong to the other function."""
     for argument, value in others.items():
         if value is not None:
             raise BadValue(
                 f"expected only with the other function, got {value!r:.60}",
-                "leave it out",
+                "leave the argument out",
                 argument=argument,
             )
 

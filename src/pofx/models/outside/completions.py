@@ -11,9 +11,9 @@ from pofx.errors import BadSource
 from pofx.models.outside.http_client import ServerClient
 
 Prompt = str | Sequence[int]
-# Servers of OpenAI's shape write so for log 0, since JSON has no −∞.
+# OpenAI-style servers write this number for log 0, since JSON has no −∞.
 NEVER = -9999.0
-# Draws of one answer; OpenAI allows 128.
+# The most draws of one answer; OpenAI allows 128.
 _DRAWN = 64
 _ARRAYS = ("tokens", "token_logprobs", "top_logprobs", "text_offset")
 
@@ -52,7 +52,7 @@ class Completions:
     model: str | None
 
     def question(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields with the name of the model."""
+        """Return the fields with the name of the model."""
         return dict(fields) if self.model is None else {"model": self.model, **fields}
 
     def post(self, path: str, fields: Mapping[str, Any]) -> Any:
@@ -60,7 +60,7 @@ class Completions:
         return self.client.post(path, self.question(fields)).json
 
     def accepts(self, fields: Mapping[str, Any]) -> bool:
-        """Whether the server answers a completion of these fields, and does not refuse them."""
+        """Return whether the server answers a completion of these fields, and does not refuse them."""
         return self.client.ask("POST", "/v1/completions", self.question(fields)).ok
 
     def choices(self, prompts: Sequence[Prompt], fields: Mapping[str, Any]) -> list[Choice]:

@@ -27,7 +27,7 @@ def connect(
     begin: str | int | None = None,
     seconds: float = 300.0,
 ) -> LM | Scorer:
-    """Connect to a model of an OpenAI-style server, to be audited or, where it shows whole distributions, to be used.
+    """Connect to a model of an OpenAI-style server: an LM where the server shows whole distributions, else a scorer.
 
     The result is an LM if the server is pofx's own, or if `top_logprobs` can hold every token and every token has a name
     of its own. Otherwise the result is a `Scorer`, which takes its numbers from an echo of the prompt. No answer of the
@@ -35,7 +35,7 @@ def connect(
 
     Args:
         url: The address, with or without `/v1` at its end.
-        model: The name of the model; None takes the first one that the server lists.
+        model: The name of the model; None takes the first model that the server lists.
         api_key: The key of the server.
         begin: The token that stands before every text, by its name or id; None takes the BOS that the server names.
         seconds: The longest time for one answer.
@@ -70,10 +70,11 @@ def _connected(client: ServerClient, model: str | None, begin: str | int | None)
     if model is not None and listed and model not in listed:
         names = ", ".join(listed[:6])
         raise BadSource(
-            f"{client.address}: expected one of its models ({names}), got {model!r:.60}", "name one of these"
+            f"{client.address}: expected one of its models ({names}), got {model!r:.60}",
+            "name a listed model",
         )
     server = Completions(client, model if model is not None else listed[0] if listed else None)
-    # The model and its copies share `server`; after the last of them nobody can ask any more.
+    # The model and its copies share `server`, so the connection closes when the last of them is gone.
     weakref.finalize(server, client.close)
     tokens = ServerTokens(server)
     x0 = _begin(tokens, begin)
@@ -82,7 +83,7 @@ def _connected(client: ServerClient, model: str | None, begin: str | int | None)
 
 
 def _listed(client: ServerClient) -> list[str]:
-    """The names of the models of a server; empty where it lists none."""
+    """Return the names of the models that a server lists."""
     answer = client.ask("GET", "/v1/models")
     if answer.status in (401, 403):
         client.get("/v1/models")  # raises the error that names the key
@@ -92,7 +93,7 @@ def _listed(client: ServerClient) -> list[str]:
 
 
 def _begin(tokens: ServerTokens, begin: str | int | None) -> Begin:
-    """x0: the token that the caller names, else the BOS of the server."""
+    """Return x0: the token that the caller names, else the BOS of the server."""
     if begin is None:
         named = tokens.special.begin
         if named is not None:

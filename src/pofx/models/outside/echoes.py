@@ -1,4 +1,4 @@
-"""The pass of a server over whole paths of ids: an echo with log-probabilities."""
+"""The pass of a server over whole paths of ids, which is an echo with log-probabilities."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pofx.models.outside.by_prefix import Passes, Prefix
 from pofx.models.outside.completions import Completions
 from pofx.models.outside.server_tokens import unreadable
 
-# Paths of one question.
+# The most paths of one request.
 _TOGETHER = 32
 
 
 def echo_passes(server: Completions, begin: Begin, probe: Prefix) -> Passes | None:
-    """Return the pass of a server over paths; None where it does not echo ids with log-probabilities.
+    """Return the pass of a server over paths; None for a server that does not echo ids with log-probabilities.
 
     Args:
         server: The model that is asked.

@@ -43,8 +43,8 @@ class Answer:
         headers: The headers, whose names are in lower case.
         text: The body as text; bytes that are no UTF-8 are replaced.
         json: The value of the body, or None where the body is no JSON. NaN and the infinities are read as Python does.
-        constants: Which of NaN, Infinity and -Infinity the body holds, which no JSON may.
-        fault: Why the body is no JSON; "" where it is JSON.
+        constants: The constants NaN, Infinity and -Infinity in the body, which JSON forbids.
+        fault: The reason why the body is no JSON; "" for JSON.
     """
 
     status: int
@@ -61,7 +61,7 @@ class Answer:
 
     @property
     def error(self) -> Mapping[str, Any]:
-        """The object `error` of OpenAI's errors; empty where the body has none."""
+        """The object `error` of OpenAI's errors; empty for a body without this object."""
         found = self.json.get("error") if isinstance(self.json, dict) else None
         return found if isinstance(found, dict) else {}
 
@@ -81,7 +81,7 @@ class ServerClient:
     Args:
         url: The address, with or without `/v1` at its end.
         api_key: The key, sent in the header `Authorization` to this server only; None sends none.
-        seconds: The longest time for one answer, the reading of it included.
+        seconds: The longest time for one answer, from the request to the last byte.
         most_bytes: The largest answer; a larger one is refused before it is read to its end.
 
     Raises:
@@ -126,7 +126,7 @@ class ServerClient:
         self._client.close()
 
     def get(self, path: str) -> Answer:
-        """Send GET for a path such as "/v1/models", and return the JSON answer; it raises as `post` does."""
+        """Send GET for a path such as "/v1/models", and return the JSON answer; the errors are those of `post`."""
         return self._wanted(path, self.ask("GET", path))
 
     def post(self, path: str, question: Mapping[str, Any]) -> Answer:
@@ -161,7 +161,7 @@ class ServerClient:
         Args:
             method: "GET" or "POST".
             path: The path, from its first slash.
-            question: The JSON object to send; None for none.
+            question: The JSON object to send; None for a request without a body.
             content: Bytes to send as if they were JSON, in place of a question.
 
         Returns:
@@ -193,7 +193,7 @@ class ServerClient:
         return _read(int(response.status_code), headers, body)
 
     def _body(self, response: Any) -> bytes:
-        """The body, counted while it is read."""
+        """Read the body, and refuse more than `most_bytes`."""
         packed = response.headers.get("content-encoding", "identity").lower()
         if packed not in ("identity", ""):
             raise BadSource(
@@ -207,7 +207,7 @@ class ServerClient:
             if size > self._most:
                 raise BadSource(
                     f"{self.address}: expected at most {self._most} bytes, got a longer answer",
-                    Advice("ask for less at once, or allow more", "most_bytes=…"),
+                    Advice("ask for fewer tokens at once, or allow more bytes", "most_bytes=…"),
                 )
             if time.monotonic() > end:
                 raise self._slow()
@@ -232,7 +232,7 @@ class ServerClient:
         if answer.fault or answer.constants:
             why = answer.fault or f"the value {answer.constants[0]}"
             raise BadSource(
-                f"{where}: expected JSON, got {why}", "check that the address is that of a server"
+                f"{where}: expected JSON, got {why}", "check that the address belongs to a model server"
             )
         return answer
 
@@ -244,12 +244,12 @@ class ServerClient:
     def _slow(self) -> BadSource:
         return BadSource(
             f"{self.address}: expected an answer within {self._seconds:g} s, got none",
-            Advice("look whether the server works, or allow more time", "seconds=…"),
+            Advice("check that the server works, or allow more time", "seconds=…"),
         )
 
 
 def _read(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """Parse a body, and note which numbers in it no JSON may hold."""
+    """Parse a body, and note the constants in it that JSON forbids."""
     constants: list[str] = []
 
     def constant(name: str) -> float:
@@ -268,7 +268,7 @@ def _read(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
 
 
 def _checked_key(key: str) -> str:
-    """A key that a header can carry; the message never shows the key."""
+    """Return a key that a header can carry; the message never shows the key."""
     if not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or " " in key:
         found = "other characters" if isinstance(key, str) and key else show_value(key)
         raise BadValue(f"expected a key of printable ASCII, got {found}", None, argument="api_key")

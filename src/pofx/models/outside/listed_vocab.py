@@ -11,13 +11,13 @@ from pofx.vocab.vocabulary import Vocab, show_bytes, to_bytes
 
 
 class ListedVocab(Vocab):
-    """Ids by the bytes that they spell. By default `encode` takes the longest token that fits, again and again.
+    """A vocabulary of ids and their bytes. By default `encode` cuts a text from its start into the longest tokens.
 
     Args:
         token_bytes: The bytes that each id spells; None for a control token, which spells nothing.
         end: The id of EOS, or None.
         control: The names of the control tokens.
-        encoder: The function that cuts a text into ids by rules of its own; None for the longest token that fits.
+        encoder: The function that cuts a text into ids by other rules; None for the longest token that fits.
 
     Raises:
         BadValue: `end` is no id of a control token, or an entry is neither bytes nor None.
@@ -40,7 +40,7 @@ class ListedVocab(Vocab):
             )
         if end is not None and (why_not_whole(end, 0, self.size - 1) or self.token_bytes[end] is not None):
             raise BadValue(
-                f"expected the id of a control token, whose bytes are None, or None, got {show_value(end)}",
+                f"expected None, or the id of a control token, whose bytes are None, got {show_value(end)}",
                 "pass None in token_bytes for EOS",
                 argument="end",
             )
@@ -55,7 +55,7 @@ class ListedVocab(Vocab):
         self._longest = max(map(len, self._ids), default=0)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """The ids of a text; `NotText` where no token fits."""
+        """Return the ids of a text; `NotText` where no token fits."""
         data = to_bytes(text)
         if self._encoder is not None:
             return list(self._encoder(text))

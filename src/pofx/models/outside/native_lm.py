@@ -29,10 +29,10 @@ def native_lm(server: Completions, tokens: ServerTokens) -> LM | None:
 
     Args:
         server: The model that is asked.
-        tokens: Its tokenizer.
+        tokens: The tokenizer of the server.
 
     Raises:
-        BadSource: The server has these endpoints, and answers them in another shape.
+        BadSource: The server has the endpoints of pofx, and its answers have another shape.
     """
     path = (
         "/v1/vocabulary" if server.model is None else f"/v1/vocabulary?model={quote(server.model, safe='')}"
@@ -58,7 +58,7 @@ def native_lm(server: Completions, tokens: ServerTokens) -> LM | None:
 
     sampler = draw if info.begin.known == "none" or info.begin.id is not None else None
     spelled = next(i for i, b in enumerate(info.vocab.token_bytes) if b is not None)
-    # x0 without an id stands before every path by itself, and no list of ids says so.
+    # An x0 without an id stands before every path, though no list of ids contains it.
     passes = None if sampler is None else echo_passes(server, info.begin, (spelled,))
     most = max(1, min(TOGETHER, NUMBERS // info.vocab.size))
     return PrefixLM(laws, info, sampler, most, passes)
@@ -72,7 +72,7 @@ def _info(server: Completions, said: Mapping[str, Any], tokens: ServerTokens) ->
         known = begin["known"]
         if known not in get_args(Known):
             raise ValueError(known)
-        # Texts longer than the context are read in windows by the server itself.
+        # The server itself reads texts longer than the context in windows.
         context = None if said["beyond"] else said["context"]
         return Info(
             vocab,

@@ -15,16 +15,16 @@ from pofx.vocab.vocabulary import Vocab
 def score_passes(
     score: Callable[[str], Floats], ends: bool, vocab: Vocab, laws: Laws, begins: bool
 ) -> Passes:
-    """Return a pass over paths with the numbers of `score`, and of `laws` where `score` cannot be asked.
+    """Return a pass over paths with the numbers of `score`, and with those of `laws` where `score` has no answer.
 
-    A function of a text cannot be asked about ids that `encode` would not give, nor about EOS unless `ends` is set.
+    A function of a text has no answer for ids that `encode` would not give, nor for EOS unless `ends` is set.
 
     Args:
         score: A function of a text, which returns log p of each token, nats.
-        ends: Whether the last number of `score` is of EOS.
+        ends: Whether the last number of `score` belongs to EOS.
         vocab: The vocabulary of the ids.
         laws: The next-token distributions after prefixes.
-        begins: Whether there is a distribution after the empty prefix.
+        begins: Whether the empty prefix has a next-token distribution.
     """
 
     def by_laws(path: Prefix, first: int) -> Floats:
@@ -45,7 +45,7 @@ def score_passes(
         if len(found) != len(ids) + ends:
             raise BadValue(
                 f"expected {len(ids) + ends} numbers for a text of {len(ids)} tokens, got {len(found)}",
-                "return one number a token, and set ends where the last is of EOS",
+                "return one number a token, and set ends where the last number belongs to EOS",
                 argument="score",
             )
         if over and not ends:
@@ -59,7 +59,7 @@ def score_passes(
 
 
 def _text(vocab: Vocab, ids: Prefix) -> str | None:
-    """The text that `encode` spells by these ids; None where there is none."""
+    """Return the text that `encode` spells by these ids; None if no text has these ids."""
     try:
         text = vocab.decode(ids).decode("utf-8")
         return text if tuple(vocab.encode(text)) == ids else None

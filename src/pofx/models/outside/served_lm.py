@@ -1,4 +1,4 @@
-"""The LM of a server that shows whole next-token distributions: its likeliest tokens are all tokens."""
+"""The LM of a server that shows whole next-token distributions, since its list of likeliest tokens has all tokens."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pofx.models.outside.listed_vocab import ListedVocab
 from pofx.models.outside.server_tokens import ServerTokens, bytes_of_name, id_of_name, unreadable
 from pofx.vocab.control_tokens import ControlTokens
 
-# How many likeliest tokens a server is asked for; vLLM allows 20, pofx 100, a server of small models may allow all.
+# How many likeliest tokens a request asks for; vLLM allows 20, pofx 100, and a server of small models may allow all.
 _ROWS = (300_000, 10_000, 1_000, 100, 20)
-# A distribution is whole where the tokens shown have this mass. A server that rounds to 6 digits is off by 1e-6 a token.
+# A distribution is whole if the shown tokens have this mass. A server that rounds to 6 digits is off by 1e-6 a token.
 _WHOLE = 1e-3
 # Ids whose names are asked for at once, prefixes of one question, and numbers of one answer (20 bytes of JSON each).
 _NAMES, TOGETHER, NUMBERS = 256, 64, 1_000_000
@@ -32,12 +32,12 @@ _ONE = {"max_tokens": 1, "temperature": 1, "seed": 0}
 
 
 def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | None:
-    """Make an LM of a server whose `top_logprobs` hold every token; None where they do not, or where bytes are unknown.
+    """Make an LM of a server whose `top_logprobs` hold every token; None for another server, or for unknown bytes.
 
     Args:
         server: The model that is asked.
-        tokens: Its tokenizer.
-        begin: x0, whose id is put before every prefix; without an id there is no x0.
+        tokens: The tokenizer of the server.
+        begin: x0, whose id is put before every prefix; an x0 without an id is not put anywhere.
     """
     if not tokens.known:
         return None
@@ -69,7 +69,7 @@ def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | N
 
 
 def _vocab(tokens: ServerTokens, size: int) -> tuple[ListedVocab, dict[str, int]] | None:
-    """The bytes of ids 0 to `size` − 1, and the id of each name in a distribution; None where a name is ambiguous."""
+    """Return the bytes of ids 0 to `size` − 1, and the id of each name in a distribution; None where a name is ambiguous."""
     names: list[str] = []
     together = min(_NAMES, max((tokens.special.context or _NAMES) - 2, 1))
     for lo in range(0, size, together):

@@ -14,7 +14,7 @@ from pofx.lm.scorer import Scorer
 from pofx.models.outside.completions import Choice, Completions, Prompt
 from pofx.models.outside.server_tokens import PROBES, ServerTokens
 
-# What stands before a text where the server has no x0: its first token has no number.
+# Stands before a text where the server has no x0, since the first token of an echo has no number.
 LINE = "\n"
 _TOGETHER, _KEPT = 32, 20_000
 
@@ -27,7 +27,7 @@ def served_scorer(server: Completions, tokens: ServerTokens, begin: Begin) -> Sc
 
     Args:
         server: The model that is asked.
-        tokens: Its tokenizer.
+        tokens: The tokenizer of the server.
         begin: x0.
 
     Raises:
@@ -74,7 +74,7 @@ def served_scorer(server: Completions, tokens: ServerTokens, begin: Begin) -> Sc
 def _of_text(
     server: Completions, text: str, sent: Prompt, choice: Choice, opening: int
 ) -> tuple[Floats, list[bytes]]:
-    """The numbers of the tokens of a text, without the tokens put before it and the token generated after it."""
+    """Return the numbers of the tokens of a text, without the tokens before the text and the generated token after it."""
     if isinstance(sent, str):
         if len(choice.offsets) != len(choice.tokens):
             raise _missing(server, "text_offset of every token")
@@ -105,6 +105,6 @@ def _is_end(choice: Choice, tokens: ServerTokens) -> bool:
 
 def _missing(server: Completions, what: str) -> BadSource:
     return BadSource(
-        f"{server.client.address}/v1/completions: expected {what}, got an answer without",
+        f"{server.client.address}/v1/completions: expected {what}, got an answer without them",
         "test the server with pofx check-server",
     )

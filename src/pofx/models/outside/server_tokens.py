@@ -13,7 +13,7 @@ from pofx.models.outside.http_client import ServerRefused
 from pofx.vocab.vocabulary import to_str
 
 _BYTES, _ID = re.compile(r"bytes:((?:\\x[0-9a-fA-F]{2})+)"), re.compile(r"token_id:(\d+)")
-# Texts of which a server spells one at least, be it over letters or over words.
+# A server of letters or of words spells at least one of these texts.
 PROBES = ("a", "the", "1")
 
 
@@ -22,8 +22,8 @@ class SpecialTokens:
     """The x0, the EOS and the context that a server names.
 
     Attributes:
-        begin: The name and the id of x0; None where the server has none.
-        end: The name and the id of EOS; None where the server has none.
+        begin: The name and the id of x0; None for a server without x0.
+        end: The name and the id of EOS; None for a server without EOS.
         context: The longest text in tokens; None where the server does not say.
     """
 
@@ -33,7 +33,7 @@ class SpecialTokens:
 
     @property
     def names(self) -> dict[str, int]:
-        """The ids of both by name."""
+        """The ids of x0 and EOS by name."""
         return dict(t for t in (self.begin, self.end) if t is not None)
 
 
@@ -65,14 +65,14 @@ class ServerTokens:
             )
 
     def encode(self, text: str | bytes) -> list[int]:
-        """The ids of a text, never x0 or EOS.
+        """Return the ids of a text, never x0 or EOS.
 
         Raises:
             NotText: The server refuses the text.
         """
         whole = to_str(text)
         if whole in self.special.names and len(whole) > 1:
-            # A server answers the name of a control token with the id of that token, if nothing else is asked.
+            # Without this field a server answers the name of a control token with the id of the token.
             return [*self.encode(whole[:1]), *self.encode(whole[1:])]
         if not whole:
             return []
@@ -81,12 +81,12 @@ class ServerTokens:
             question = {"prompt": whole, "add_special_tokens": False}
             said = self._server.client.ask("POST", "/tokenize", self._server.question(question)).said
             raise NotText(
-                f"expected a text that the server tokenizes, got its refusal: {said}", "pass another text"
+                f"expected a text that the server tokenizes, got a refusal: {said}", "pass another text"
             )
         return ids
 
     def names_of(self, ids: Sequence[int]) -> list[str] | None:
-        """The name of each id as an echo shows it; None where the server does not echo ids."""
+        """Return the name of each id as an echo shows it; None where the server does not echo ids."""
         asked = {"max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1}
         try:
             (choice,) = self._server.choices([ids], asked)
@@ -95,7 +95,7 @@ class ServerTokens:
         return list(choice.tokens[: len(ids)]) if len(choice.tokens) >= len(ids) else None
 
     def spelled(self, i: int) -> bytes | None:
-        """The bytes of an id by `/detokenize`; None where the bytes are no UTF-8, or the server does not answer."""
+        """Return the bytes of an id by `/detokenize`; None where the bytes are no UTF-8, or the server does not answer."""
         try:
             found = self._server.post("/detokenize", {"tokens": [i]})
         except ServerRefused:
@@ -123,20 +123,20 @@ class ServerTokens:
 
 
 def bytes_of_name(name: str) -> bytes | None:
-    r"""The bytes of a token by its name: a text, or `bytes:\xe2\x80`; None for `token_id:7` and for U+FFFD."""
+    r"""Return the bytes of a token by its name: a text, or `bytes:\xe2\x80`; None for `token_id:7` and for U+FFFD."""
     if found := _BYTES.fullmatch(name):
         return bytes.fromhex(found[1].replace("\\x", ""))
     return None if _ID.fullmatch(name) or "\ufffd" in name else name.encode()
 
 
 def id_of_name(name: str) -> int | None:
-    """The id in a name such as `token_id:7`; None for another name."""
+    """Return the id in a name such as `token_id:7`; None for another name."""
     found = _ID.fullmatch(name)
     return None if found is None else int(found[1])
 
 
 def unreadable(server: Completions, what: str) -> BadSource:
-    """The error of a server that stopped answering a question."""
+    """Return the error of a server that answered a question before, and does not answer it now."""
     return BadSource(
         f"{server.client.address}: expected {what}, got another answer than before",
         "test the server with pofx check-server",

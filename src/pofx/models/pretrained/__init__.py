@@ -1,1 +1,1 @@
-"""Pretrained models: where a checkpoint comes from, and how it is scored."""
+"""Pretrained models: the sources of checkpoints, and the scoring of texts by a checkpoint."""

@@ -58,8 +58,9 @@ def read_pretrained(
 ) -> PretrainedLM:
     """Read the model of a checkpoint, without x0 and without a window rule.
 
-    Its numbers are those of the library's own forward. Our decoder computes them where both agree on a probe string in
-    float32, to 5e-4 nats a token, whatever `dtype` is. Where they differ, the library computes, and a warning says so.
+    The numbers of the model equal those of the library's own forward pass. pofx's decoder computes them if both agree on a
+    probe string in float32, to 5e-4 nats a token, whatever `dtype` is. Otherwise the library computes, and a warning has
+    the reason.
 
     Args:
         checkpoint: The checked files.
@@ -74,11 +75,13 @@ def read_pretrained(
     """
     if dtype not in DTYPES:
         raise BadValue(
-            f"expected 'float32' or 'bfloat16', got {dtype!r}", "write one of the two", argument="dtype"
+            f"expected 'float32' or 'bfloat16', got {dtype!r}",
+            "write 'float32' or 'bfloat16'",
+            argument="dtype",
         )
     if rope not in ("short", "long"):
         raise BadValue(
-            f"expected 'short' or 'long', got {rope!r:.40}", "write one of the two", argument="rope"
+            f"expected 'short' or 'long', got {rope!r:.40}", "write 'short' or 'long'", argument="rope"
         )
     request = _Request(checkpoint, dtype, report, rope)
     found: tuple[Body, Head, int | None] | None = _own_decoder(request)
@@ -92,13 +95,13 @@ def read_pretrained(
 
 
 def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
-    """Return the checkpoint's fingerprint, and another one for each option that changes the distribution of its weights."""
+    """Return the checkpoint's fingerprint, or another fingerprint under an option that changes the distribution."""
     own = checkpoint.fingerprint
     return own if rope == "short" else hashlib.sha256(f"{own} rope {rope}".encode()).hexdigest()
 
 
 class _Request:
-    """The checkpoint, and the library's model of it, made at most once a dtype and only if it is needed."""
+    """The checkpoint and the library's model of the checkpoint, which is made if needed, at most once for each dtype."""
 
     def __init__(self, checkpoint: Checkpoint, dtype: str, report: StageListener, rope: str) -> None:
         self.checkpoint, self.dtype, self.report, self.rope = checkpoint, dtype, report, rope
@@ -106,19 +109,19 @@ class _Request:
 
     @property
     def fingerprint(self) -> str:
-        """Of the distribution that is asked for."""
+        """The fingerprint of the requested distribution."""
         return law_fingerprint(self.checkpoint, self.rope)
 
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
         if self._model is None or self._model.dtype != dtype:
             self.report(Stage.LOADING, 0.0)
-            self._model = None  # before the other one needs its room
+            self._model = None  # the memory of the old model is needed for the new model
             self._model = read_model(self.checkpoint, dtype, self.rope)
         return self._model
 
 
 def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
-    """Our decoder, if it covers the architecture and says of the probe what the library says."""
+    """Return pofx's decoder, if the decoder covers the architecture and agrees with the library on the probe."""
     checkpoint = request.checkpoint
     shape = architecture(checkpoint.config)
     if (
@@ -128,14 +131,14 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
         or (not shape.tied and HEAD not in checkpoint.tensors)
     ):
         return None
-    # The library first, since it refuses what does not fit its class; the word it gave lasts as long as the files.
+    # The library comes first, since it refuses weights that do not fit its class. Its numbers are remembered with the files.
     ids = probe_ids(shape.rows, min(SHORT, shape.context))
     known = recall(request.fingerprint)
     before = known is not None and known.reader == "decoder" and len(known.logp) == len(ids) - 1
     if known is None or not before:
         request.report(Stage.COMPARING, 0.0)
         known = ProbeResult(library_logp(request.model(), ids, checkpoint.directory)[0], "decoder")
-    # In float32 whatever the dtype: bfloat16 is so rough that another distribution could hide in it.
+    # The comparison is in float32 whatever the dtype, since the rounding of bfloat16 could hide another distribution.
     first = torch.float32 if not before else DTYPES[request.dtype]
     made = _made(checkpoint, shape, first)
     if made is None:
@@ -157,17 +160,17 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
         remember(request.fingerprint, known)
     if first != DTYPES[request.dtype]:
         made = _made(checkpoint, shape, DTYPES[request.dtype])
-        assert made is not None  # noqa: S101  (ours: it was made in float32)
+        assert made is not None  # noqa: S101  (ours: the decoder was made in float32 before)
     return *made, shape.context
 
 
 def _made(checkpoint: Checkpoint, shape: Architecture, dtype: torch.dtype) -> tuple[Body, Head] | None:
-    """Our decoder and its head with the weights of the checkpoint; None, with a warning, where some are not there."""
+    """Return pofx's decoder and head with the weights of the checkpoint; None, with a warning, for missing weights."""
     weights = Weights(checkpoint)
     try:
-        with threads_for(0):  # laying out weights is copying
-            # The head first: it reads the whole embedding, which is let go before the layers need room.
-            # Where both are stored, the library ties them only if they are equal.
+        with threads_for(0):  # laying out weights is copying, for which one thread is enough
+            # The head comes first, since it reads the whole embedding, whose memory the layers need afterwards.
+            # Where embedding and head are both stored, the library ties them only if they are equal.
             name = HEAD if HEAD in checkpoint.tensors else EMBED
             rows = RowFile(checkpoint.tensors[name])
             head = Head(weights[name], None, shape.final_cap, 1.0, dtype, rows)
@@ -187,7 +190,7 @@ def _same(checkpoint: Checkpoint, off: float, bound: float) -> bool:
 
 
 def _library_forward(request: _Request) -> tuple[Body, Head, int | None]:
-    """Return the library's forward; with our head if that says what the library's says of the probe, else with its own."""
+    """Return the library's forward pass: with pofx's head if both agree on the probe, else with the library's head."""
     known, dtype = recall(request.fingerprint), DTYPES[request.dtype]
     if known is not None and known.reader == "decoder":
         known = None
@@ -207,8 +210,8 @@ def _library_forward(request: _Request) -> tuple[Body, Head, int | None]:
 
 def _fell_back(checkpoint: Checkpoint, why: str) -> None:
     warnings.warn(
-        f"{checkpoint.directory}: our own decoder was expected to say what transformers says of this model, but "
-        f"{why}; the library's forward is used, which is slower",
+        f"{checkpoint.directory}: expected equal numbers of pofx's decoder and transformers, but {why}; the "
+        "library's forward is used, which is slower",
         RuntimeWarning,
         stacklevel=2,
     )

@@ -1,4 +1,4 @@
-"""A pretrained checkpoint as an LM without x0: p(x_i | x_<i), once a caller supplies the beginning."""
+"""A pretrained checkpoint as an LM without x0, which has p(x_i | x_<i) after at least one token."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -27,23 +27,32 @@ from pofx.models.threads import engine_for, threads_for
 from pofx.values import check_ids, check_whole_number
 from pofx.vocab.vocabulary import Vocab
 
-# Tokens of a pass: 512 are as fast for short texts, and 4 % slower for windows of 1,024. A large model has fewer, so that
-# a core makes the products of a pass in seconds: a run tells how far it is after each pass.
+# Tokens of a pass. 512 tokens are as fast for short texts, and 4 % slower for windows of 1,024. A large model has fewer
+# tokens, so that a core computes a pass in seconds, since a run reports its progress after each pass.
 BUDGET = 1024
 LEAST = 128
 PRODUCTS = 2 * 10**11
 
 
 class PretrainedLM(LM):
-    """log p(x_i | x_<i) = log softmax(head(h(x_<i)))[x_i], nats, over all V rows of the checkpoint's head.
+    """A pretrained LM without x0, over all V rows of the checkpoint's head.
 
-    Purely conditional: it has no x0 (`begin.known` is "none"; `with_begin` puts one before every text), and no rule for
-    texts longer than `context` (`TooLong`; `windowed` gives one). Control tokens and padding rows keep their mass:
-    they are outcomes that spell nothing, and `audit` says how much leaks to them.
+        log p(x_i | x_<i) = log softmax(head(h(x_<i)))[x_i], nats
 
-    budget: tokens of a pass. Speed and memory depend on it, results do not.
+    The model is conditional: `begin.known` is "none", and `with_begin` puts x0 before every text. Texts longer than
+    `context` raise `TooLong`, unless `windowed` adds a window rule. Control tokens and padding rows keep their mass, since
+    they are outcomes that spell nothing; `audit` says how much mass leaks to them.
 
-    Right: `windowed(with_begin(lm, "<bos>"))`, which is what `load` makes. Wrong: a path that begins with p(x1).
+    Args:
+        body: The network from tokens to hidden states.
+        head: The output layer.
+        vocab: The vocabulary, with one outcome for each row of the head.
+        context: The longest text, tokens; None for any length.
+        dtype: The dtype of the matrix products.
+        budget: The tokens of a pass, which decide speed and memory, and no result.
+
+    Right: `windowed(with_begin(lm, "<bos>"))`, as `load` makes an LM. Wrong: `lm.forward([[5, 7]])`, since the first token
+    of a path has no distribution without x0.
     """
 
     def __init__(
@@ -67,17 +76,17 @@ class PretrainedLM(LM):
 
     @property
     def tokens_a_pass(self) -> int:
-        """Tokens that go through the network together."""
+        """The number of tokens that go through the network together."""
         if self.budget is not None:
             return self.budget
         return BUDGET if not self.work else max(LEAST, min(BUDGET, PRODUCTS // self.work))
 
     def start(self, n: int) -> State:
-        """Return the state of n empty prefixes, to be extended; their next-token distribution raises `NoBOS`."""
+        """Return the state of n empty prefixes, which can be extended; reading their `logp` raises `NoBOS`."""
         return self._state(n, self.body.empty(n))
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Every prefix followed by its row of `ids[n, t]`; keys and values of what was read are kept."""
+        """Return every prefix followed by its row of `ids[n, t]`; the state keeps keys and values."""
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
@@ -92,10 +101,10 @@ class PretrainedLM(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Compute log p(path[i] | path[:i]) for i ≥ skip, nats; prefixes that paths share are computed once."""
+        """Compute log p(path[i] | path[:i]) for i ≥ skip, nats; a prefix that several paths share is computed once."""
         ids, skips = prepare_paths(self, paths, skip)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
-        # Target i is predicted by input i − 1; the last token of a path is nobody's input.
+        # Input i − 1 predicts target i, so the last token of a path is no input.
         inputs = [p[:-1] if len(p) > s else p[:0] for p, s in zip(ids, skips)]
         self._fits(max(map(len, inputs), default=0))
         tree = prefix_tree(inputs, self.body.worth)
@@ -126,7 +135,7 @@ class PretrainedLM(LM):
         return out.build()
 
     def branches(self, state: State) -> Branches:
-        """Our own decoder reads all new nodes in one pass; beyond `context` there is no node (`TooLong`)."""
+        """Return the reader of branches, which reads all new nodes in one pass; a node beyond `context` raises `TooLong`."""
         found = self.body.branches(state.carry, self.head, self._fits)
         return super().branches(state) if found is None else found
 
@@ -152,7 +161,7 @@ class PretrainedLM(LM):
 
 
 def _pairs(row: Ints, rows: Ints) -> tuple[Ints, Ints]:
-    """Of (row, target) pairs sorted by row: which belong to `rows`, and the place of each one's row there."""
+    """Return which of the (row, target) pairs, sorted by row, belong to `rows`, and the place of their row in `rows`."""
     lo, hi = np.searchsorted(row, rows, "left"), np.searchsorted(row, rows, "right")
     count = hi - lo
     local = np.repeat(np.arange(len(rows)), count)

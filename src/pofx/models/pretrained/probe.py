@@ -1,4 +1,4 @@
-"""Strings of random ids that are read in two ways: does our way say what the library's forward says?"""
+"""The probe: a string of random ids, by which pofx's numbers are compared with those of the library's forward pass."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.vocab.vocabulary import Vocab
 
-# Nats a token, float32. Two implementations of a decoder differ by 4e-5 (SmolLM2), and by 2e-4 where a model has huge
-# activations; a wrong rotation or norm moves log p by tenths of a nat.
+# The bound for pofx's decoder, nats a token in float32. Two implementations of a decoder differ by 4e-5 (SmolLM2), and by
+# 2e-4 for a model with huge activations. A wrong rotation or norm moves log p by tenths of a nat.
 DECODER = 5e-4
-# Of one body and one head, the head read another way: a soft cap that is missed shows in small logits as 4e-4. Large
-# logits are rounded, by a share of their size.
+# The bound for pofx's head on the library's body. A missed soft cap moves small logits by 4e-4. Large logits are rounded by
+# a share of their size.
 HEAD, ROUNDED = 1e-5, 4e-7
-# Of a text and a longer one: rounding is below 2e-4, and what looks ahead moves log p by whole nats.
+# The bound for a text and a longer text. Rounding is below 2e-4, and a model that looks ahead moves log p by whole nats.
 AHEAD = 1e-3
-# Our decoder in bfloat16 against float32: 0.12 a token on average, up to 2. The float32 decoder was compared before.
+# The bound for pofx's decoder in bfloat16 against float32, which differ by 0.12 nats a token on average, and by up to 2. The
+# decoder in float32 was compared before.
 BFLOAT16 = 2.0
 SHORT, FAR, LONG = 24, 300, 1024
 _MOST_MEMORY = 1 << 20
@@ -49,8 +50,8 @@ class ProbeResult:
 
     Attributes:
         logp: The library's log p of the tokens of the probe, nats.
-        reader: The reader of the checkpoint from then on: "decoder" (ours), "head" (the library's body, our head) or
-            "whole" (the library's logits).
+        reader: The reader of the checkpoint after the comparison: "decoder" (pofx's), "head" (the library's body and pofx's
+            head) or "whole" (the library's logits).
     """
 
     logp: Floats
@@ -58,7 +59,7 @@ class ProbeResult:
 
 
 def probe_ids(rows: int, tokens: int) -> Ints:
-    """Return the ids of the probe, spread over a vocabulary of so many rows."""
+    """Return the ids of the probe, spread over a vocabulary of `rows` ids."""
     return np.random.default_rng(0).integers(0, rows, tokens)
 
 
@@ -66,7 +67,7 @@ def probe_ids(rows: int, tokens: int) -> Ints:
 def library_logp(model: Any, ids: Ints, where: Path) -> tuple[Floats, float]:
     """Compute log p of ids[1:] by the library's logits, nats, the softmax in float64, and the size of the largest logit.
 
-    where: the files of the model, for the error of a library that cannot run it.
+    The error of a library that cannot run the model names the files `where`.
     """
     z = library_logits(model, torch.from_numpy(ids[:-1])[None], where)[0].double()
     logp = z.gather(1, torch.from_numpy(ids[1:])[:, None])[:, 0] - torch.logsumexp(z, 1)
@@ -81,10 +82,10 @@ def read_probe(body: Body, head: Head, ids: Ints) -> Floats:
 
 
 def measure_lookahead(body: Body, head: Head, rows: int, context: int | None) -> tuple[float, int]:
-    """How far log p of a token moves, nats, with what follows the token; and the length of the text that shows it.
+    """Return how much log p of a token changes with later tokens, nats, and the length of the text that shows the change.
 
-    One pass over a short text against one `extend` a token; and of a longer text, one pass over parts of it. A causal
-    model is off by rounding.
+    The function compares one pass over a short text with one `extend` for each token, and one pass over a longer text with
+    passes over its parts. The numbers of a causal model differ by rounding only.
     """
     lm = _model(body, head)
     ids = probe_ids(rows, min(SHORT, context or SHORT))
@@ -103,7 +104,7 @@ def measure_lookahead(body: Body, head: Head, rows: int, context: int | None) ->
 
 
 def largest_difference(a: Floats, b: Floats) -> float:
-    """Return the largest difference, infinite where only one side is finite or any is nan."""
+    """Return the largest difference of two rows; ∞ where only one number of a pair is finite, or a number is nan."""
     with np.errstate(invalid="ignore"):
         off = np.where(a == b, 0.0, np.abs(a - b))
     return float(np.max(np.where(np.isnan(off), np.inf, off), initial=0.0))
@@ -120,16 +121,14 @@ class _Rows(Vocab):
         self.size, self.end, self.token_bytes = size, None, (None,) * size
 
     def encode(self, text: str | bytes) -> list[int]:
-        """Nothing is text here."""
+        """Raise an error, since the ids of the probe spell no text."""
         raise NotImplementedError
 
 
 def recall(fingerprint: str) -> ProbeResult | None:
     """Return the remembered result for a checkpoint; None where the checkpoint was not read before."""
     try:
-        found = read_object(
-            _path(fingerprint), _MOST_MEMORY, infinite=True
-        )  # -inf is the log p of a masked row
+        found = read_object(_path(fingerprint), _MOST_MEMORY, infinite=True)  # a masked row has the log p −∞
         logp, reader = np.array(found["logp"], dtype=np.float64), found["reader"]
     except (BadSource, ValueError, KeyError, TypeError):
         return None
@@ -145,6 +144,6 @@ def remember(fingerprint: str, known: ProbeResult) -> None:
 
 
 def _path(fingerprint: str) -> Path:
-    # Other versions of pofx or transformers may have other results, so they do not read this one.
+    # Other versions of pofx or transformers may have other results, so the path names both versions.
     versions = f"pofx-{version('pofx')}-transformers-{version('transformers')}"
     return cache_dir() / PROBES / f"{fingerprint}-{versions}.json"

@@ -1,4 +1,4 @@
-"""The vocabulary of a checkpoint, with EOS as the caller names it, or as its files say."""
+"""The vocabulary of a checkpoint, whose EOS the caller or the files name."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ GENERATION = "generation_config.json"
 def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> TokenizerVocab:
     """Return the vocabulary of a checkpoint whose distribution has `rows` outcomes.
 
-    end: the token that ends texts, a text or an id. The caller is evidence enough: the token may spell text, which is then
-    spelled by other tokens. Without it the files are weighed (`choose_end`), and a warning says where they disagree.
+    Args:
+        checkpoint: The checked files.
+        rows: The number of outcomes.
+        end: The token that ends texts, by text or id. The token may spell text, which other tokens then spell. None lets
+            `choose_end` weigh the files, and a warning reports where the files disagree.
 
     Right: `read_vocab(checkpoint, lm_head_rows, None)`. Wrong: `read_vocab(checkpoint, config["vocab_size"], None)` where
     the head has more rows.
@@ -39,7 +42,7 @@ def read_vocab(checkpoint: Checkpoint, rows: int, end: str | int | None) -> Toke
     chosen = found.id if end is None else token_id(vocab, end, "end")
     if end is None and found.note:
         warnings.warn(f"{folder}: {found.note}", RuntimeWarning, stacklevel=2)
-    # A name such as "</s>" that one file calls EOS stays no text, though another token ends texts now.
+    # A name such as "</s>" that one file calls EOS is still no text, though another token ends texts.
     old = found.id
     if old not in (None, chosen, vocab.declared.get("eos")) and vocab.token_bytes[old] is not None:
         control.append(old)
@@ -61,7 +64,7 @@ def _generation(folder: Path) -> dict[str, Any]:
 
 
 def _ids(found: object, path: Path) -> list[int]:
-    """One id, a list of them, or none."""
+    """Return the ids in a value that is an id, a list of ids, or null."""
     ids: list[Any] = found if isinstance(found, list) else [] if found is None else [found]
     wrong = next((i for i in ids if type(i) is not int), None)
     if wrong is not None:

@@ -49,7 +49,7 @@ def cut_windows(n: int, context: int, overlap: int) -> Ints:
 
 
 def context_lengths(n: int, context: int, overlap: int) -> Ints:
-    """For each of n inputs, how many inputs of its window stand up to and with it, `[n]`: the context of its target."""
+    """Return the context length of the target of each of n inputs, `[n]`: the inputs of its window up to its own input."""
     out = np.zeros(n, dtype=np.int64)
     for start, stop, fresh in cut_windows(n, context, overlap).tolist():
         out[fresh:stop] = np.arange(fresh, stop) - start + 1

@@ -1,1 +1,1 @@
-"""Records as one self-contained page, which needs no network and no other file."""
+"""Records become one self-contained page, which needs no network and no other file."""

@@ -1,4 +1,4 @@
-"""Blocks of a page that hold no record: prose, code, quotes and tables. A block is a kind, and plain data for JSON."""
+"""Blocks of a page that hold no record: prose, code, quotes and tables. A block has a kind, and plain data for JSON."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def paragraph(words: str) -> Block:
 
 
 def code(source: str, label: str = "") -> Block:
-    """Lines of a program or a shell.
+    """Return the lines of a program or a shell as a block.
 
     Args:
         source: The lines.
@@ -61,7 +61,7 @@ def code(source: str, label: str = "") -> Block:
 
 
 def quote(words: str, label: str = "") -> Block:
-    """A text with its line ends, such as a document of a corpus.
+    """Return a text with its line ends as a block, such as a document of a corpus.
 
     Args:
         words: The text.
@@ -102,7 +102,7 @@ def table_section(
 
 
 def _cell(cell: Cell) -> str | dict[str, str] | None:
-    """Return a text as a string, and a number as the `number` of an object, as it is to be shown."""
+    """Return a text as a string, and a number as an object whose `number` is the shown form."""
     if cell is None:
         return None
     if isinstance(cell, Numeral):

@@ -1,7 +1,7 @@
-"""One HTML document around the data of a page: it needs no network and no other file.
+"""The HTML document around the data of a page, which needs no network and no other file.
 
-The data stand in a script element of type application/json. The script that `web/` builds draws the page from them, and
-puts every text into a text node. The Content-Security-Policy names this script and the style sheet by their hashes.
+The data stand in a script element of type application/json. The script that `web/` builds draws the page from these data,
+and puts every text into a text node. The Content-Security-Policy names this script and the style sheet by their hashes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def fragment(sections: Sequence[Section], height: int = 320) -> str:
         height: The height of the frame, pixels. A longer page scrolls within the frame.
 
     Right: `fragment([Section("", (draws_block(draws),))])`. Wrong: many fragments in one cell, each of which carries the
-    whole script; put the records into one.
+    whole script; put all records into one fragment.
     """
     inner = escape(_document("pofx", sections, "", Made(), compact=True))
     return (
@@ -55,7 +55,7 @@ def fragment(sections: Sequence[Section], height: int = 320) -> str:
 
 
 def _document(title: str, sections: Sequence[Section], lead: str, made: Made, compact: bool) -> str:
-    """Return the document; `compact` where it stands within another, and so needs no header and no footer."""
+    """Return the document; a `compact` document stands within another one, and has no header and no footer."""
     data = {
         "title": title,
         "lead": lead,
@@ -85,14 +85,14 @@ def _document(title: str, sections: Sequence[Section], lead: str, made: Made, co
 
 
 def script_json(value: Any) -> str:
-    """A value as JSON for a script element. It holds no `<`, so no text can end the element by `</script>` or `<!--`."""
+    """Return a value as JSON without `<` for a script element, so no text can end the element by `</script>` or `<!--`."""
     packed = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return packed.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 @cache
 def _script() -> str:
-    r"""Return the built script, in which no string can end its element: `<` of such a string is written as `\x3c`."""
+    r"""Return the built script, where `\x3c` stands for the `<` of a string that could end the script element."""
     source = built("offline/offline.js").decode("utf-8")
     for ends in ("</script", "<script", "<!--"):
         source = source.replace(ends, "\\x3c" + ends[1:])

@@ -10,14 +10,14 @@ from pofx.lm.scorer import Scorer
 
 @dataclass(frozen=True)
 class ModelNote:
-    """What a page says of a model.
+    """The line of a page about a model.
 
     Attributes:
         name: The name that the user gave the model.
-        x0: The symbol x0 and how it is known, such as "<s> (declared)"; "none" where there is none, "" where that is
-            unknown.
-        eos: The name of EOS; "none" where texts never end; "" where that is unknown.
-        fingerprint: A hash of the model; "" where there is none.
+        x0: The symbol x0 and how x0 is known, such as "<s> (declared)"; "none" for a model without x0, "" where nobody
+            knows whether the model has x0.
+        eos: The name of EOS; "none" where texts never end, "" where nobody knows whether texts end.
+        fingerprint: A hash of the model; "" for a model without a hash.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Made:
 
 
 def model_note(name: str, model: LM | Scorer) -> ModelNote:
-    """Return what a page says of a model.
+    """Return the line of a page about a model.
 
     Args:
         name: The name that the user gave the model.
-        model: The model. Of a scorer nothing but the name is known.
+        model: The model, or a scorer, of which only the name is known.
     """
     if not isinstance(model, LM):
         return ModelNote(name)

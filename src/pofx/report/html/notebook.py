@@ -47,7 +47,7 @@ ROWS = 50
 
 
 def notebook_html(record: Any) -> str | None:
-    """Return a frame for a cell; None for a type that has no picture here."""
+    """Return a frame for a cell; None for a type that this module does not draw."""
     for kind in type(record).__mro__:
         draw = _DRAWN.get(f"{kind.__module__}.{kind.__qualname__}")
         if draw is not None:
@@ -172,7 +172,7 @@ def _evaluation(e: Evaluation) -> Drawn:
 
 
 def _joint(j: Any) -> Drawn:
-    # A `Joint`. Its module fits models, which `report` knows nothing of.
+    # The record is a `Joint`, whose module fits models, so `report` must not import its type.
     rows: list[Sequence[Cell]] = [
         (str(c), float(n), Numeral(probability(float(p)))) for c, n, p in zip(j.classes, j.count, j.log_prior)
     ]

@@ -1,4 +1,4 @@
-"""Records as blocks of a page: a kind, and the JSON that `--json` gives of the record."""
+"""Records become blocks of a page: the kind of the block, and the JSON that `--json` gives of the record."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.score import Scored
     from pofx.queries.words.words import Worded
 
-# The most outcomes and draws of a conditioned distribution in a page: 512 draws of 64 tokens would be a megabyte.
+# The most outcomes and draws of a conditioned distribution in a page, since 512 draws of 64 tokens take a megabyte.
 OUTCOMES, DRAWS = 100, 24
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a page says of the row of a file that a text stood in.
+    """The part of a page about the row of a file that a text stood in.
 
     Attributes:
         id: The id of the row; "" for a text without one.
@@ -51,9 +51,9 @@ class Row:
 
 
 def score_block(scored_list: Sequence[Scored], rows: Sequence[Row] = ()) -> Block:
-    """Each text with its total, its heat text, its surprisals as bars, and its chain of factors.
+    """Return a block of texts, each with its total, its heat text, its surprisals as bars, and its chain of factors.
 
-    Several texts have a table before them that compares their totals, and whose rows lead to the texts.
+    A table before several texts compares their totals, and its rows lead to the texts.
 
     Args:
         scored_list: The texts. Entropy, rank and likeliest tokens are shown where the records have them.
@@ -80,7 +80,7 @@ def score_section(
 
 
 def words_block(worded_list: Sequence[Worded], rows: Sequence[Row] = ()) -> Block:
-    """Each text as a sentence with the surprisal of every word, and the words as a table.
+    """Return a block of texts, each as a sentence with the surprisal of every word, and as a table of words.
 
     Args:
         worded_list: The texts.
@@ -91,12 +91,12 @@ def words_block(worded_list: Sequence[Worded], rows: Sequence[Row] = ()) -> Bloc
 
 
 def next_block(law: Next) -> Block:
-    """The likeliest outcomes of a next-unit distribution as bars, and everything else."""
+    """Return a block of a next-unit distribution: the likeliest outcomes as bars, and the mass of all others."""
     return Block("next", {"next": next_record(law), "told": law.terms.common})
 
 
 def posterior_block(records: Sequence[MixturePosterior], names: Sequence[str]) -> Block:
-    """For each text which model it is from, with the arithmetic of Bayes' rule.
+    """Return a block of the posterior of the models for each text, with the arithmetic of Bayes' rule.
 
     Args:
         records: A record a text.
@@ -107,7 +107,7 @@ def posterior_block(records: Sequence[MixturePosterior], names: Sequence[str]) -
 
 
 def conditioned_block(found: Conditioned, outcome: str = "text", suffix: str | bytes = "") -> Block:
-    """The likeliest outcomes under a condition with their probabilities, the evidence, and the heaviest draws.
+    """Return a block of the likeliest outcomes under a condition, with the evidence and the heaviest draws.
 
     Args:
         found: The texts under the condition.
@@ -123,7 +123,7 @@ def conditioned_block(found: Conditioned, outcome: str = "text", suffix: str | b
 
 
 def evaluation_block(evaluation: Evaluation, names: Sequence[str]) -> Block:
-    """The accuracy of a classifier, its reliability diagram and its confusions.
+    """Return a block of the accuracy of a classifier, its reliability diagram and its confusions.
 
     Args:
         evaluation: The evaluation.
@@ -133,12 +133,12 @@ def evaluation_block(evaluation: Evaluation, names: Sequence[str]) -> Block:
 
 
 def corpus_block(report: CorpusReport) -> Block:
-    """The verdict on a corpus, L(θ) with its interval, copies, and the findings with their charts."""
+    """Return a block of the verdict on a corpus, L(θ) with its interval, copies, and the findings with their charts."""
     return Block("corpus", {"report": corpus_record(report), "gloss": CORPUS_GLOSS[report.verdict]})
 
 
 def draws_block(draws: Sequence[Draw]) -> Block:
-    """Every draw with its log p, its bits per byte, and whether EOS ended it; draws from a warped q are called so."""
+    """Return a block of draws, each with its log p, its bits per byte, its end, and whether it is from a warped q."""
     return Block("draws", {"draws": [draw_record(d) for d in draws]})
 
 
@@ -153,7 +153,7 @@ def draws_section(draws: Sequence[Draw], title: str = "Draws") -> Section:
 
 
 def audit_block(audit: Audit) -> Block:
-    """The verdict of an audit, its reason, the evidence for x0, the candidates, and the findings with their charts."""
+    """Return a block of an audit: the verdict, its reason, the evidence for x0, the candidates, and findings with charts."""
     evidence = begin_evidence(audit.begin) if audit.begin is not None and not audit.candidates else ""
     data: dict[str, Any] = {"audit": audit_record(audit), "gloss": GLOSS[audit.verdict], "evidence": evidence}
     if audit.candidates:
@@ -164,7 +164,7 @@ def audit_block(audit: Audit) -> Block:
 
 
 def audits_section(audits: Sequence[tuple[str, Audit]], title: str, lead: str = "") -> Section:
-    """Several audits: a row a model, then the first audit of each verdict; the audits that agree with it are folded.
+    """Return a section of several audits: a row a model, then the audits, folded after the first one of each verdict.
 
     Args:
         audits: The name of each model, and its audit.
@@ -186,7 +186,7 @@ def audit_section(audit: Audit, name: str) -> Section:
 
 
 def chart_block(series: Series) -> Block:
-    """A chart of a series: bars, each with its name and its value, or a line."""
+    """Return a block of a series as a chart: bars, each with its name and its value, or a line."""
     return Block("chart", {"series": asdict(series)})
 
 

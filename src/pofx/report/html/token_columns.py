@@ -1,4 +1,4 @@
-"""The tokens of a text as columns: a page holds 100,000 of them, and a record a token would take four times the room."""
+"""The tokens of a text as columns, since a page holds 100,000 tokens, and a record for each takes four times the room."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pofx.queries.scoring.score import Scored
 from pofx.report.chain import token_ids
 from pofx.report.json_records import spelled
 
-# The most tokens of a text whose likeliest alternatives stand in a page. The numbers of all others are there.
+# The most tokens of a text whose likeliest alternatives stand in a page. All tokens have their numbers in the page.
 WITH_ALTERNATIVES = 20_000
 
 
 def token_columns(scored: Scored) -> dict[str, Any]:
-    """Return the list `tokens` of `scored_record` as columns, which `web/src/offline/tokens.ts` makes a list again.
+    """Return the list `tokens` of `scored_record` as columns, of which `web/src/offline/tokens.ts` makes a list again.
 
     `names` has each distinct token once: its id, its name, and its bytes in base64. `token` and `top` count in `names`.
     log p is exact, so that its sum is the total to the digit. Entropies and log p of alternatives have 7 digits.

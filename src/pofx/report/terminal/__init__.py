@@ -1,1 +1,1 @@
-"""Records as rich renderables, a module a query; nothing here prints."""
+"""Records become rich renderables, a module a query; no module prints."""

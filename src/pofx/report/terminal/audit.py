@@ -33,10 +33,10 @@ def audit_table(audit: Audit) -> Group:
 
 
 def findings_table(findings: Sequence[Finding]) -> Group:
-    """Findings, a paragraph a finding.
+    """Return the findings, a paragraph a finding.
 
-    The first line holds the verdict as symbol and word, the name of the check, the value and the bound. The lines below
-    say why, in full width.
+    The first line of a paragraph has the verdict as symbol and word, the name of the check, the value and the bound. The
+    lines below give the reason in full width.
     """
     return Group(*[part for finding in findings for part in _finding(finding)])
 
@@ -63,7 +63,7 @@ def _finding(finding: Finding) -> list[Table | Padding]:
 def audit_candidates(audit: Audit) -> Group:
     """Return the tokens that may stand for x0 and for EOS of a pretrained model, each with its evidence.
 
-    Our own models have no such candidates: of their audits the group is empty.
+    The group is empty for a model that pofx fitted, which has no such candidates.
     """
     parts: list[Table | Text] = []
     if audit.candidates:

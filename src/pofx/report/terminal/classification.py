@@ -15,7 +15,7 @@ from pofx.report.numerals import fixed_point, probability, significant_digits, w
 from pofx.report.terminal.cells import DIM, make_table
 from pofx.report.visible import visible
 
-# Up to so many classes, the confusions fit a terminal as a square; of more classes, the most frequent are listed.
+# The confusions of at most so many classes fit a terminal as a square; of more classes, the most frequent are listed.
 SQUARE = 8
 LISTED = 10
 
@@ -72,7 +72,7 @@ def calibration_table(evaluation: Evaluation) -> Table:
 def confusion_table(classes: Sequence[str], evaluation: Evaluation) -> Table:
     """Return the confusions of classes: a square of counts, the true class by row and the most probable class by column.
 
-    Of more than 8 classes, the table lists the pairs that are confused most often.
+    For more than 8 classes, the table lists the pairs that are confused most often.
     """
     confusion = evaluation.confusion
     table = make_table()

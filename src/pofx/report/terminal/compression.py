@@ -1,4 +1,4 @@
-"""The bits of a compressed file as a table, and the size of text from which on a model pays for itself."""
+"""The bits of a compressed file as a table, and the size of text above which a model pays for itself."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def compression_table(made: Compression, xz: int) -> Table:
 
 
 def break_even_sentence(made: Compression, model: int, xz: int) -> str:
-    """Return the model's own size, and the bytes of text from which on model and code together are shorter than xz.
+    """Return a sentence with the size of the model, and the bytes of text above which model and code are shorter than xz.
 
     Args:
         made: The compressed file.
@@ -56,17 +56,19 @@ def break_even_sentence(made: Compression, model: int, xz: int) -> str:
     """
     even = break_even(made, model, xz)
     if not made.bytes:
-        then = "an empty input does not say when that pays"
+        then = "an empty input does not tell from how much text on the model pays"
     elif even is None:
-        why = "xz -9 needs none, and is no longer" if made.tokens else "it would only make this longer"
-        then = f"{why}: on such text it never pays"
+        why = (
+            "xz -9 needs no model, and is no longer" if made.tokens else "the model coded none of this input"
+        )
+        then = f"{why}: on such text the model never pays"
     else:
-        then = f"with it, xz -9 is beaten from {even:,} bytes of such text on"
+        then = f"model and code beat xz -9 from {even:,} bytes of such text on"
     return f"The model: {model:,} bytes; {then}."
 
 
 def break_even(made: Compression, model: int, xz: int) -> int | None:
-    """Return the bytes of text from which on model and code together are shorter than xz.
+    """Return the bytes of text above which model and code together are shorter than xz.
 
     n* = (model + header) / (bytes of xz a byte − bytes of the code a byte), for text like this input.
 

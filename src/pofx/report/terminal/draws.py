@@ -17,8 +17,8 @@ from pofx.units import bits_per_byte
 def draws_table(draws: Sequence[Draw]) -> Table:
     """Return a draw a row: its text, log p in nats, bits per byte, and whether EOS ended it.
 
-    A draw that was cut off at `max_tokens` is no draw from p, and the last column says so. Draws from a warped
-    distribution q have a title that says so, and a column of log q beside log p of the model.
+    A draw that was cut off at `max_tokens` is no draw from p; its last column is "cut off". Draws from a warped distribution
+    q have a title that names q, and a column of log q beside log p of the model.
     """
     warp = draws[0].warp if draws else ""
     title = Text(f"draws from q: p at {warp}, renormalised token by token", DIM) if warp else None

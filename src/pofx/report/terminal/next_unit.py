@@ -18,9 +18,9 @@ BAR = 12
 
 
 def next_table(law: Next) -> Table:
-    """Return the likeliest outcomes, best first, then all others in one row: the column of p sums to 1.
+    """Return the likeliest outcomes, best first, then all others in one row, so that the column of p sums to 1.
 
-    Where an outcome has bounds that differ as they are written, two columns hold them. The caption is the entropy.
+    Where the written bounds of an outcome differ, two columns hold the bounds. The caption is the entropy.
     """
     bounded = any(probability(a.low) != probability(a.high) for a in law.top)
     table = make_table(caption=Text(_entropy_note(law), DIM), caption_justify="left")

@@ -16,9 +16,9 @@ HEAD, TAIL = 40, 20
 
 
 def peer_table(score: PeerScore) -> Group:
-    """Return the number in the tool's own unit, the note of what it is made of, and a term a row.
+    """Return the number in the tool's own unit, a note on the terms of the number, and a row for each term.
 
-    Terms that the tool leaves out are marked so.
+    A column says whether the tool counts the term.
     """
     title = Text(f"{score.peer}: {peer_value(score)} {score.unit}", BOLD)
     return Group(title, Text(visible(score.note), DIM), _terms(score))

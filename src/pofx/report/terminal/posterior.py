@@ -14,9 +14,9 @@ from pofx.report.visible import excerpt, visible
 
 
 def mixture_posterior_table(records: Sequence[MixturePosterior], names: Sequence[str]) -> Table:
-    """Each text with a row a model (log p of the text, prior, posterior), and a row of the mixture.
+    """Return a table of texts, each with a row a model (log p of the text, prior, posterior), and a row of the mixture.
 
-    A column holds the bounds of log p, where the bounds of any model differ as they are written.
+    A column holds the bounds of log p, where the written bounds of any model differ.
 
     Args:
         records: A record a text.

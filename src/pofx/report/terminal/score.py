@@ -1,4 +1,4 @@
-"""log p(x) of a text in a terminal: the sum, the chain rule as a table, and the text on a heat scale.
+"""The log p(x) of a text in a terminal: the sum, the chain rule as a table, and the text on a heat scale.
 
 Every number that a colour shows also stands in a table, so that NO_COLOR loses nothing. Texts become `Text`, so no text
 can be taken for markup.
@@ -28,14 +28,14 @@ HEAT_LIMIT = 5000
 def chain_table(scored: Scored) -> Table:
     """Return the chain rule as a table, a token a row, EOS last, and the total below.
 
-    The columns are i, token, p, log p, running sum, rank and entropy (nats); rank and entropy only where the record has
-    them. A text of more than 60 tokens loses the rows of its middle, and a row says how many. The sums are of all tokens.
+    The columns are i, token, p, log p, running sum (nats), and the rank and the entropy (nats) where the record has these.
+    A text of more than 60 tokens loses the rows of its middle, and a row has their number. The sums cover all tokens.
     """
     n = len(scored.logp)
     text_total = total(scored)
     table = make_table(show_footer=True)
     table.add_column("i", justify="right", style=DIM, no_wrap=True)
-    # Rich narrows a column that may wrap. Only this column may, and its cells never do.
+    # Rich narrows a column that may wrap. Only this column may wrap, and its cells never do.
     table.add_column("token", Text(f"Σ = {text_total.name}", no_wrap=True), min_width=16)
     table.add_column("p(xi|x<i)", justify="right", no_wrap=True)
     table.add_column("log p", justify="right", no_wrap=True)
@@ -62,7 +62,7 @@ def heat_text(scored: Scored, limit: int = HEAT_LIMIT) -> Text:
 
     Args:
         scored: The text.
-        limit: The most tokens that are shown; a last line says how many more there are.
+        limit: The most tokens that are shown; a last line has the number of the others.
     """
     out = Text(overflow="fold")
     shown = 0

@@ -17,8 +17,8 @@ SHOWN = 200
 def words_table(worded: Worded) -> Table:
     """Return a word a row: its place, its surprisal in nats and bits, the share of its boundary, entropy and tokens.
 
-    The last line is the sum. A text of more than 200 words loses the rows of the others, and a row says how many. The
-    sum is of all words.
+    The last line is the sum over all words. A text of more than 200 words loses the rows after the 200th word, and a row has
+    their number.
     """
     table = make_table(show_footer=True)
     total = -worded.total

@@ -10,7 +10,7 @@ from pofx.server_check.closeness import largest_gap, same_numbers
 from pofx.server_check.finding import Outcome, Refused, Unaskable
 from pofx.server_check.probe import Probe, Prompt, in_words
 
-# Caches keep whole blocks of tokens: vLLM 16, TensorRT-LLM up to 128.
+# Caches of servers keep whole blocks of tokens: 16 tokens in vLLM, up to 128 tokens in TensorRT-LLM.
 _SHARED = 300
 
 
@@ -42,7 +42,7 @@ def check_order(probe: Probe) -> Outcome:
 
 
 def check_concurrent(probe: Probe) -> Outcome:
-    """Requests at one time have the same numbers as one after the other, since clients send several at one time."""
+    """Requests at one time have the same numbers as requests in sequence; clients send several at one time."""
     probe.need("echo")
     prompts = _prompts(probe)
     sent = f"{len(prompts)} requests at one time, and one after the other"
@@ -56,7 +56,7 @@ def check_concurrent(probe: Probe) -> Outcome:
 
 
 def check_twice(probe: Probe) -> Outcome:
-    """One prompt has the same answer twice, with another prompt between, the second time perhaps from a cache."""
+    """A prompt has the same answer twice, with another prompt between; the second answer may come from a cache."""
     probe.need("echo")
     prompt, *others = _prompts(probe)
     sent = f"{in_words([prompt], {'echo': True})}, twice"
@@ -75,25 +75,25 @@ def check_shared_prefix(probe: Probe) -> Outcome:
     try:
         a, b, again = (probe.one(p, logprobs=k) for p in (one, other, one))
     except Refused as e:
-        raise Unaskable(f"so long a prefix is refused ({e})") from None
+        raise Unaskable(f"the server refuses so long a prefix ({e})") from None
     for choice, prompt in ((a, one), (b, other), (again, one)):
         choice.whole(probe.length(choice, prompt), sent)
     again.whole(len(a.tokens), sent)
     same = shared if probe.can.ids else _alike(a.tokens, b.tokens)
     worst = largest_gap(a.logprobs[:same], b.logprobs[:same])
     if probe.can.ids and a.top[shared + 1 :] == b.top[shared + 1 :] and _mostly_differ(a.top):
-        return Outcome("fail", sent, "rows of each ending", "one ending's rows for both")
+        return Outcome("fail", sent, "rows of each ending", "the rows of one ending for both")
     return same_numbers(sent, max(worst, largest_gap(a.logprobs, again.logprobs)))
 
 
 def _mostly_differ(rows: Sequence[Row | None]) -> bool:
-    """Whether the model depends on history: most of its first rows differ."""
+    """Return whether the model depends on the history, since most of its first rows differ."""
     few = rows[:24]
     return 2 * len({tuple(sorted(r.values())) for r in few if r}) > len(few)
 
 
 def _prompts(probe: Probe) -> list[Prompt]:
-    """Four prompts of unequal lengths."""
+    """Return four prompts of unequal lengths."""
     ids, text = probe.can.ids, probe.can.text
     n = len(ids or text)
     if ids:
@@ -102,7 +102,7 @@ def _prompts(probe: Probe) -> list[Prompt]:
 
 
 def _endings(probe: Probe) -> tuple[Prompt, Prompt, int]:
-    """Two prompts with a common prefix, and the length of the prefix."""
+    """Return two prompts with a common prefix, and the length of the prefix."""
     ids, text = probe.can.ids, probe.can.text
     times = -(-_SHARED // len(ids or text))
     if ids:
@@ -113,6 +113,6 @@ def _endings(probe: Probe) -> tuple[Prompt, Prompt, int]:
 
 
 def _alike(a: Sequence[str], b: Sequence[str]) -> int:
-    """The length of the common prefix of two answers in tokens, less the last token, whose cut may differ."""
+    """Return the length of the common prefix of two answers in tokens, less the last token, whose cut may differ."""
     n = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
     return max(0, n - 1)

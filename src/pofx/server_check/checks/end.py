@@ -9,18 +9,18 @@ from pofx.server_check.choice import shown_lengths
 from pofx.server_check.finding import Broken, Outcome, Unaskable, quoted
 from pofx.server_check.probe import Probe, Prompt, in_words
 
-# Texts end seldom: so many beginnings are asked, and so many tokens are generated, in the hope of an EOS.
+# Texts end seldom, so the check generates this many tokens after this many beginnings, to find an EOS.
 _BEGINNINGS, _HOPE = 16, 64
 
 
 def check_end_is_kept(probe: Probe) -> Outcome:
-    """A generated EOS has an entry: clients cut the last entry off, and would lose a scored token without it."""
+    """A generated EOS has an entry, since clients cut the last entry off, and would otherwise lose a scored token."""
     probe.need("echo")
     ids, text = probe.can.ids, probe.can.text
     found = _kept(probe, [(ids or text)[:i] for i in range(1, len(ids or text) + 1)][:_BEGINNINGS])
     found = found or _kept(probe, [p for p in _until_end(probe) if p])
     if found is None and probe.can.end is not None:
-        # OpenAI's way to force a token; servers that do not know it ignore it.
+        # `logit_bias` is OpenAI's way to force a token; servers that do not know the field ignore the field.
         found = _kept(probe, [probe.prompt], logit_bias={str(probe.can.end): 100})
     if found is None:
         raise Unaskable(f"the model ends within {_HOPE} tokens after no prompt that was tried")
@@ -28,7 +28,7 @@ def check_end_is_kept(probe: Probe) -> Outcome:
 
 
 def _kept(probe: Probe, prompts: Sequence[Prompt], **more: Any) -> Outcome | None:
-    """The outcome of prompts, if EOS is generated after some of them; None if EOS is never generated."""
+    """Return the outcome of prompts, if EOS is generated after some of them; None if EOS is never generated."""
     if not prompts:
         return None
     expected, ended = "an entry for the generated EOS", 0
@@ -44,7 +44,7 @@ def _kept(probe: Probe, prompts: Sequence[Prompt], **more: Any) -> Outcome | Non
 
 
 def _counts(probe: Probe, prompts: Sequence[Prompt]) -> list[int]:
-    """The number of tokens of each prompt; for texts, as the server counts them in an answer that generates none."""
+    """Return the number of tokens of each prompt; for a text, by the server's answer that generates no token."""
     if not any(isinstance(p, str) for p in prompts):
         return [len(p) for p in prompts]
     try:
@@ -79,6 +79,6 @@ def _until_end(probe: Probe) -> list[Prompt]:
             try:
                 drawn = probe.tokenize(written)
             except (Broken, Unaskable):
-                continue  # a tokenizer that does not read what its model writes is no matter of EOS
+                continue  # a tokenizer that cannot read the text of its model is no fault of EOS
         out += [(*ids, *drawn[:n]) for n in (len(drawn), len(drawn) - 1) if n >= 0]
     return out

@@ -1,4 +1,4 @@
-"""Checks that the server uses token ids as they come: it adds none in front, and cuts no text again."""
+"""Checks that the server uses token ids as they come, so that no id is put in front, and no text is cut again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_begin_once(probe: Probe) -> Outcome:
         gaps["ids after BOS"] = largest_gap(tail, after.logprobs[2 : len(ids) + 1])
         apart = largest_gap(by_ids.logprobs[1 : len(ids)], after.logprobs[2 : len(ids) + 1])
         if by_ids.logprobs[0] is not None and apart > NEAR:
-            # A number at index 0 is conditioned on something that the server put there.
+            # A number at index 0 is conditioned on a token that the server put in front.
             got = f"a number for the first id, and others after BOS ({apart:.2g} nats)"
             return Outcome("fail", sent, "nothing before ids", got)
     by = min(gaps, key=gaps.__getitem__)
@@ -54,8 +54,8 @@ def check_begin_once(probe: Probe) -> Outcome:
     return Outcome(
         verdict_of(gaps[by]),
         sent,
-        "the text's numbers are those of one of the two",
-        f"those of {by} up to {gaps[by]:.2g} nats",
+        "for the text, the numbers of its ids, alone or after BOS",
+        f"the numbers of {by} up to {gaps[by]:.2g} nats",
     )
 
 
@@ -107,7 +107,7 @@ def check_special_tokens(probe: Probe) -> Outcome:
 
 
 def _cut_small(probe: Probe) -> tuple[int, ...]:
-    """The ids of each character by itself; for ids whose text is not known, the ids in reverse order."""
+    """Return the ids of each character by itself; for ids whose text is not known, the ids in reverse order."""
     if probe.can.missing.get("tokenizer"):
         return probe.can.ids[::-1]
     out: list[int] = []

@@ -10,14 +10,14 @@ from pofx.server_check.closeness import verdict_of
 from pofx.server_check.finding import Broken, Outcome, Unaskable, quoted
 from pofx.server_check.probe import Probe, Prompt, in_words
 
-# Of a sum of float32 exponentials over 260,000 tokens 1e-4 is lost at most; bfloat16 rows are off by 1e-3.
+# A sum of float32 exponentials over 260,000 tokens is off by at most 1e-4, a sum of bfloat16 rows by 1e-3.
 _SLACK = 1e-3
-# Servers that cut `logprobs` silently cut at these numbers.
+# The numbers at which servers cut `logprobs` without an error.
 _CUTS = (1, 2, 5, 8, 10, 20, 50, 100, 1000)
 
 
 def check_rows_differ(probe: Probe) -> Outcome:
-    """Each position has a row of its own: some servers repeat one row of logits for all positions."""
+    """Each position has a row of its own; some servers repeat one row of logits for all positions."""
     probe.need("echo")
     k = min(5, probe.can.rows)
     sent = in_words([probe.prompt], {"echo": True, "logprobs": k, "max_tokens": 1})
@@ -30,11 +30,11 @@ def check_rows_differ(probe: Probe) -> Outcome:
     asked = [probe.one(p, logprobs=k, echo=False).top for p in _prefixes(probe)]
     if len({tuple(sorted(t[0].values())) for t in asked if t and t[0]}) > 1:
         return Outcome("fail", sent, "a row for each position", f"one row, {len(rows)} times")
-    return Outcome("warn", sent, "rows that differ", "one row for all: the model looks at no history")
+    return Outcome("warn", sent, "rows that differ", "one row for all, so the model depends on no history")
 
 
 def check_echo_is_next(probe: Probe) -> Outcome:
-    """The row of a position in an echoed prompt is that of the token generated there."""
+    """The row of a position in an echoed prompt is the row of a token generated at that position."""
     probe.need("echo", "ids")
     ids, k = probe.can.ids, probe.can.rows
     places = sorted({1, len(ids) // 2, len(ids) - 1})
@@ -50,7 +50,7 @@ def check_echo_is_next(probe: Probe) -> Outcome:
 
 
 def check_greedy(probe: Probe) -> Outcome:
-    """With temperature 0 the likeliest token comes, and a number has one value wherever it stands.
+    """With temperature 0 the likeliest token comes, and a log-probability has one value wherever it stands.
 
     Clients call a token greedy where its log-probability equals the largest one of its row, to the last bit.
     """
@@ -90,7 +90,7 @@ def check_keys(probe: Probe) -> Outcome:
         sent = in_words([prompt], {"echo": echo, "logprobs": few, "max_tokens": 1})
         rows = [row for row in probe.one(prompt, logprobs=few, echo=echo).top if row is not None]
         sizes = [len(row) for row in rows]
-        # OpenAI adds the token itself where it is not among the first k.
+        # OpenAI adds the token itself where the token is not among the first k.
         most = min(few, max(sizes, default=0))
         # A row may leave out tokens without probability.
         short = [len(row) for row in rows if len(row) < most and _sum(row) < 1 - _SLACK]
@@ -128,23 +128,23 @@ def check_sums(probe: Probe) -> Outcome:
 
 
 def _sum(row: Row) -> float:
-    """The sum of the probabilities of a row; a large finite number where the numbers are no logarithms."""
+    """Return the sum of the probabilities of a row; a large finite number where the numbers are no logarithms."""
     return math.fsum(math.exp(min(x, 600.0)) for x in row.values())
 
 
 def _unnamed(rows: Sequence[Row]) -> str:
-    """A remark where a key is U+FFFD, which stands for any part of a character; "" where parts have names of their own.
+    """Return a remark where a key is U+FFFD, which stands for any part of a character; "" where each part has a name.
 
-    U+FFFD is also a character, which texts hold and some tokens spell.
+    U+FFFD itself is also a character, which texts hold and some tokens spell.
     """
     names = {name for row in rows for name in row}
     if any(name.startswith(NAMED) for name in names) or not any("�" in name for name in names):
         return ""
-    return "; U+FFFD is a key, as which many tokens print"
+    return "; U+FFFD is a key, and many tokens print as U+FFFD"
 
 
 def _whole_law(probe: Probe, size: int) -> str:
-    """Whether a row of this size is the whole distribution: "known", "likely", or "" for no."""
+    """Return whether a row of this size is the whole distribution: "known", "likely", or "" for no."""
     told = probe.can.special.get("vocab_size")
     whole = probe.reference.vocab.size if probe.reference is not None else told
     if isinstance(whole, int) and not isinstance(whole, bool):
@@ -153,16 +153,17 @@ def _whole_law(probe: Probe, size: int) -> str:
 
 
 def _prefixes(probe: Probe) -> Sequence[Prompt]:
-    """Three beginnings of the prompt."""
+    """Return three beginnings of the prompt."""
     ids, text = probe.can.ids, probe.can.text
     places = (2, 5, 7)
     return [ids[:i] for i in places] if ids else [text[:i] for i in places]
 
 
 def _row_gap(a: Row, b: Row) -> float:
-    """The largest difference of two rows in nats. A token in one row only is compared with the smallest of the other row.
+    """Return the largest difference of two rows in nats.
 
-    Two rows of the k likeliest may differ in their last entries, where numbers are all but equal.
+    A token of one row only is compared with the smallest number of the other row, since two rows of the k likeliest tokens
+    may differ in their last entries, where numbers are all but equal.
     """
     gaps = [abs(a[name] - b[name]) for name in a.keys() & b.keys()]
     lowest = max(min(a.values()), min(b.values()))

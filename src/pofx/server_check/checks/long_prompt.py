@@ -35,6 +35,6 @@ def check_long_prompt(probe: Probe) -> Outcome:
                 )
             got = f"arrays of length {len(choice.tokens)}; {refused}"
             return Outcome("warn" if n < _SHORTEST else "pass", sent, "a number for each token", got)
-        refused = f"longer is refused (status {answer.status}: {answer.said:.60})"
+        refused = f"a longer prompt is refused (status {answer.status}: {answer.said:.60})"
         n //= 2
     raise Unaskable(refused or "the context of the model is short")

@@ -15,7 +15,7 @@ _ZERO = -1000.0
 
 
 def check_reference_ids(probe: Probe) -> Outcome:
-    """The server cuts texts into the ids that the reference cuts them into."""
+    """The server and the reference cut texts into the same ids."""
     probe.need("reference", "tokenizer")
     lm = _reference(probe)
     texts = [t for t in (probe.can.text, probe.can.multibyte) if t]
@@ -37,7 +37,7 @@ def check_reference_ids(probe: Probe) -> Outcome:
 
 
 def check_reference_numbers(probe: Probe) -> Outcome:
-    """Each token has the log-probability that the reference gives it."""
+    """Each token has the log-probability that the reference gives."""
     probe.need("reference", "echo")
     lm, text = _reference(probe), probe.can.text
     try:
@@ -69,7 +69,7 @@ def check_reference_numbers(probe: Probe) -> Outcome:
 
 
 def _gap(theirs: float, ours: float) -> float:
-    """The difference in nats; servers write -9999 and the like for the logarithm of 0."""
+    """Return the difference in nats; servers write numbers such as -9999 for the logarithm of 0."""
     return 0.0 if ours == -np.inf and theirs <= _ZERO else abs(theirs - ours)
 
 
@@ -79,7 +79,7 @@ def _reference(probe: Probe) -> LM:
 
 
 def _begin_id(probe: Probe, lm: LM) -> int | None:
-    """The id of x0 in requests: the id of the reference's x0, else of the server's BOS; None for a model without x0."""
+    """Return the id of x0 in requests: of the reference's x0, else of the server's BOS; None for a model without x0."""
     if lm.begin.known == "none":
         return None
     return lm.begin.id if lm.begin.id is not None else probe.can.begin

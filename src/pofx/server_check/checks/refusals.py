@@ -24,7 +24,7 @@ def check_unknown_id(probe: Probe) -> Outcome:
 
 
 def check_junk(probe: Probe) -> Outcome:
-    """Bodies that are no JSON, or hold values of other types, are refused; the next good request is answered as before."""
+    """Bodies without JSON, or with values of wrong types, are refused; the next good request is answered as before."""
     before = probe.one(probe.prompt, echo=False)
     named: Mapping[str, Any] = {} if probe.model is None else {"model": probe.model}
     bad = {
@@ -78,7 +78,7 @@ def check_too_long(probe: Probe) -> Outcome:
 
 
 def _refused(sent: str, answer: Answer) -> Outcome:
-    """The outcome of a request that is to be refused."""
+    """Return the outcome of a request that the server should refuse."""
     if answer.ok or answer.status >= 500:
         said = "an answer" if answer.ok else answer.said
         return Outcome("fail", sent, _EXPECTED, f"status {answer.status}: {said}")
@@ -90,6 +90,6 @@ def _refused(sent: str, answer: Answer) -> Outcome:
 
 
 def _worse(a: Outcome, b: Outcome) -> Outcome:
-    """The worse of two outcomes; of equal outcomes the first."""
+    """Return the worse of two outcomes; of equal outcomes the first."""
     order = ("pass", "warn", "fail")
     return b if order.index(b.verdict) > order.index(a.verdict) else a

@@ -1,4 +1,4 @@
-"""Checks of the arrays: their lengths, the number of generated tokens, nulls, and numbers that are no log-probabilities."""
+"""Checks of the arrays: lengths, the number of generated tokens, nulls, and numbers that are no log-probabilities."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def check_max_tokens_1(probe: Probe) -> Outcome:
 
 
 def check_nulls(probe: Probe) -> Outcome:
-    """Null stands at index 0 only: a client that sums the numbers stops at any other null."""
+    """Null stands at index 0 only, since a client that sums the numbers stops at any other null."""
     probe.need("echo")
     for prompt in _both(probe):
         sent = in_words([prompt], {"echo": True, "max_tokens": 1})
@@ -92,5 +92,5 @@ def check_numbers(probe: Probe) -> Outcome:
 
 
 def _both(probe: Probe) -> list[Prompt]:
-    """The text, and the ids if the server reads ids."""
+    """Return the text, and the ids if the server reads ids."""
     return [probe.can.text, *([probe.can.ids] if probe.can.ids else [])]

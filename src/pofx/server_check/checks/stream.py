@@ -1,4 +1,4 @@
-"""Checks of a streamed answer: the form of its events, and that they give what the answer without a stream gives."""
+"""Checks of a streamed answer: the form of its events, and their content, which equals the answer without a stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pofx.server_check.probe import Probe, Prompt, completion_fields, in_words
 from pofx.server_check.usage import usage_in, usage_in_words, wrong_usage
 
 _MEDIA_TYPE = "text/event-stream"
-# Enough tokens that a text has several events, few enough that a model on a CPU answers in a second.
+# So many tokens give a text several events, and a model on a CPU still answers in a second.
 _DRAWN = 8
 
 
@@ -25,7 +25,7 @@ class _Pair:
     Attributes:
         sent: The request in words.
         plain: The choices of the answer without a stream.
-        usage: The object `usage` of that answer; None where it has none.
+        usage: The object `usage` of the answer without a stream; None where the answer has no such object.
         streamed: The events of the stream.
     """
 
@@ -49,7 +49,7 @@ def check_events(probe: Probe) -> Outcome:
         for parts in streamed.parts:
             reasons = [p.finish_reason for p in parts]
             if sum(map(bool, reasons)) != 1 or not reasons[-1]:
-                got = f"{sum(map(bool, reasons))} of {len(reasons)} parts with one, the last {quoted(reasons[-1], 20)}"
+                got = f"{sum(map(bool, reasons))} of {len(reasons)} parts have one, the last {quoted(reasons[-1], 20)}"
                 return Outcome("fail", sent, "finish_reason in the last part of a choice alone", got)
         if streamed.kind != _MEDIA_TYPE:
             warned = Outcome("warn", sent, f"the media type {_MEDIA_TYPE}", quoted(streamed.kind, 40))
@@ -107,10 +107,10 @@ def check_usage(probe: Probe) -> Outcome:
 
 
 def _pairs(probe: Probe, **more: Any) -> Iterator[_Pair]:
-    """Requests with `stream` and without: one prompt, two prompts, and an echo of characters of several bytes.
+    """Send requests with `stream` and without: one prompt, two prompts, and an echo of characters of several bytes.
 
     Raises:
-        Unaskable: The server streams none of them.
+        Unaskable: The server streams no answer.
         Broken: An answer is no completion, or no stream.
     """
     prompt = probe.prompt

@@ -57,7 +57,7 @@ def check_offsets(probe: Probe) -> Outcome:
 
 
 def _misplaced(choice: Choice, offsets: Sequence[int], end: int) -> str:
-    """The first token of the prompt that does not stand at its offset; "" where every token does."""
+    """Return the first token of the prompt that does not stand at its offset; "" where every token does."""
     before = 0
     for i, (token, at) in enumerate(zip(choice.tokens[:-1], offsets)):
         if not before <= at <= end:
@@ -66,7 +66,7 @@ def _misplaced(choice: Choice, offsets: Sequence[int], end: int) -> str:
         if i == 0 and choice.logprobs[0] is None:
             continue  # BOS, which stands in no text
         named = token.startswith(NAMED) or "�" in token
-        # A tokenizer may put a space before a text, which is no part of the text.
+        # The space that a tokenizer may put before a text is no part of the text.
         spelled = token.lstrip(" ▁") if i < 2 and at == 0 else token
         if not named and not choice.text.startswith(spelled, at):
             return f"{at} for {quoted(token, 20)} at index {i}, where {choice.text[at : at + 8]!r} stands"

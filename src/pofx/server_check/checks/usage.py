@@ -1,4 +1,4 @@
-"""The check of `usage`, which says how many tokens a request had."""
+"""The check of `usage`, which has the numbers of tokens of a request."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 outside_model = optional_model(
-    "Only for a classifier that was trained with --given and -m: the model that it conditions.",
+    "Only for a classifier that was trained with --given and -m: the model that was named then.",
     environment=False,
 )
 
@@ -112,18 +112,18 @@ def predict(
         raise click.UsageError("--reject and --prior exclude each other; leave one of them out.")
     arguments.check_out(files, out, as_json, "classify")
     asked = Documents(layout.files(files), layout, keep=keep)
-    if files:  # what can be refused before a model is loaded
+    if files:  # these checks come before a model is loaded
         asked.look()
     joint, reference = _loaded(directory, options, prior)
     if reject is not None and reference is None:
         raise BadValue(
             "--reject: expected a classifier that was trained with documents held out, got none in "
             f"{directory}",
-            "train it with --held-out 0.1",
+            "train the classifier with --held-out 0.1",
         )
     own = ClassRows(joint, reference, reject, all_classes, keep)
     rows: RowQuery = WithTerms(own, directory) if with_terms else own
-    # What stands for a class is a prefix: a model without x0 is then asked nothing that it cannot know.
+    # Each text follows the prefix of a class, so a model without x0 has an answer, too.
     asked = dataclasses.replace(asked, given="" if joint.given is None else joint.given[0])
     if texts:
         _texts(own, [arguments.argument_text(t) for t in texts], as_json)
@@ -176,14 +176,14 @@ def evaluate(
     known, others = _some(at), _some(dict.fromkeys(t for t in labels if t is not None and t not in at))
     if not some:
         raise BadSource(
-            f"{' '.join(files)}: expected documents with labels of this classifier's ({known}), got "
+            f"{' '.join(files)}: expected documents with labels of this classifier ({known}), got "
             f"{(f'only {others}' if others else 'none')}",
             "check --label-field",
         )
     if len(some) < len(texts):
         click.echo(
             f"pofx: warning: {len(texts) - len(some):,} of {count_noun(len(texts), 'document')} without a label of this "
-            f"classifier's ({known}){f'; got also {others}' if others else ''}",
+            f"classifier ({known}){f'; got also {others}' if others else ''}",
             err=True,
         )
     found = likelihoods(joint, texts, labels, some, at)
@@ -216,9 +216,9 @@ def evaluate(
 def _loaded(
     directory: str, options: ModelOptions | None, prior: str | None
 ) -> tuple[Joint, Rejection | None]:
-    """Return the classifier of a directory, with the model from outside that -m names, and the prior asked for.
+    """Return the classifier of a directory, with the model that -m names and the prior that --prior names.
 
-    Under another prior log p(x) is another: the texts held out then say nothing.
+    Under another prior log p(x) changes, so the log-probabilities of held-out texts no longer apply.
     """
     from pofx.classification.files import load_joint
 
@@ -277,6 +277,6 @@ def _show(joint: Joint, evaluation: Evaluation, as_json: bool) -> None:
 
 
 def _some(labels: Iterable[str]) -> str:
-    """Return the first six, for a message."""
+    """Return the first six labels, for a message."""
     first = list(islice(labels, 7))
     return ", ".join(t if t.isprintable() else repr(t) for t in first[:6]) + (" …" if len(first) > 6 else "")

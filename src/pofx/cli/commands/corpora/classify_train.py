@@ -1,4 +1,4 @@
-"""pofx classify train: a model of each class, or a prefix for it, and how probable each class is."""
+"""pofx classify train: fit a model of each class, or one model with a prefix for each class, and count P(class)."""
 
 from __future__ import annotations
 
@@ -160,7 +160,9 @@ def train(
     at = {t: i for i, t in enumerate(classes)}
     unknown = next((t for t in labels if t is not None and t not in at), None)
     if unknown is not None:
-        raise BadSource(f"--given: expected a prefix for each label, got none for {unknown!r}", "add it")
+        raise BadSource(
+            f"--given: expected a prefix for each label, got none for {unknown!r}", "add the prefix"
+        )
     spec: Any = None
     if options is None and family == "ngram":
         spec = NgramSpec(order, smoothing, alpha, vocab)
@@ -203,7 +205,7 @@ def train(
     report(joint, out, model, len(fitted), steps, evaluation, as_json)
 
 
-# What only some ways of fitting heed: given with others it is a mistake, and would pass unseen.
+# Options that only some ways of fitting use. With other ways such an option is a mistake, which nobody would notice.
 ONLY = {"ngram": ("order", "smoothing", "alpha"), "transformer": ("seconds",)}
 
 

@@ -140,7 +140,7 @@ def command(
 
 
 def _labels(documents: list[Document], field: str) -> list[str | int]:
-    """Return what each document shares with others; one without the field shares nothing."""
+    """Return the value of a field for each document; a document without the field gets a value of its own."""
     from pofx.corpus.readers.labels import labels_of
 
     values = labels_of([d.kept[0] for d in documents])
@@ -151,7 +151,7 @@ def _labels(documents: list[Document], field: str) -> list[str | int]:
 
 @contextmanager
 def _stages() -> Iterator[Callable[[str], None]]:
-    """Print the stage of the work on a terminal; a model of the user's own may take minutes."""
+    """Show the stage of the work on a terminal, since a large model may take minutes."""
     if not sys.stderr.isatty():
         yield lambda stage: None
         return

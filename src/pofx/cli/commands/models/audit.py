@@ -95,13 +95,13 @@ def command(
         pretrained = False
     else:
         if served is not None:
-            raise click.UsageError(f"--served: expected only with -m URL, got -m {name}. Leave it out.")
+            raise click.UsageError(f"--served: expected only with -m URL, got -m {name}. Leave --served out.")
         model = lm = _note_marks_in(texts or [], options.load(name))
         pretrained = _is_pretrained(lm)
     if keep and not pretrained:
         raise click.UsageError(
             f"--pin: expected a pretrained model, whose x0 is a matter of evidence, got {name!r}, which has its "
-            "own; leave it out."
+            "own x0; leave --pin out."
         )
     if keep:
         from pofx.files.pins import check_pin
@@ -138,7 +138,7 @@ def _is_pretrained(lm: LM) -> bool:
 
 
 def _working(what: str) -> AbstractContextManager[Any]:
-    """A sign of life on a terminal: it takes a minute or two."""
+    """Return a context that shows a spinner on a terminal, since an audit takes a minute or two."""
     if not sys.stderr.isatty():
         return nullcontext()
     from rich.console import Console
@@ -147,14 +147,14 @@ def _working(what: str) -> AbstractContextManager[Any]:
 
 
 def _coarse(options: ModelOptions, name: str) -> LM | None:
-    """Return the same model in bfloat16, to see what that changes; None where that is what is audited."""
+    """Return the same model in bfloat16, to measure the effect of rounding; None where bfloat16 itself is audited."""
     if options.dtype == "bfloat16":
         return None
     return _note_marks_in([], replace(options, dtype="bfloat16").load(name))
 
 
 def _note_marks_in(texts: list[str], lm: LM) -> LM:
-    """Say now if one of the user's texts names a control token, and nothing of the texts that the audit makes up."""
+    """Print a note if one of the user's texts names a control token; texts that the audit makes get no note."""
     listener = lm.vocab.listener
     if listener is not None:
         listener(lm.vocab.control.names, [text.encode("utf-8", "surrogateescape") for text in texts])
@@ -182,7 +182,7 @@ def _keep(name: str, lm: LM, result: Audit) -> None:
     pin(lm.fingerprint, found)
     x0 = "no x0" if begin is None or result.verdict in ("conditional", "improper") else f"x0 {begin.text}"
     click.echo(
-        f"pofx: kept: {name} is {result.verdict}, {x0}; forget it with: pofx audit -m {name} --unpin",
+        f"pofx: kept: {name} is {result.verdict}, {x0}; forget the verdict with: pofx audit -m {name} --unpin",
         err=True,
     )
 
@@ -192,6 +192,6 @@ def _forget(name: str, pre: str | None) -> None:
     from pofx.models.pretrained.checkpoint.rules import check_checkpoint
     from pofx.models.pretrained.checkpoint.source import find_checkpoint
 
-    # Not by `load`, which would refuse a damaged verdict.
+    # `load` would refuse a damaged verdict, so the fingerprint is computed without `load`.
     was = unpin(check_checkpoint(find_checkpoint(name, pre=pre)).fingerprint)
     click.echo(f"pofx: {'forgot the verdict on' if was else 'no verdict was kept on'} {name}", err=True)

@@ -1,4 +1,4 @@
-"""pofx fit: from documents to a model."""
+"""pofx fit: fit a model to documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pofx.models.specs import SIZES
 if TYPE_CHECKING:
     pass
 
-# Options that only one family heeds: given with another they are a mistake, and would pass unseen.
+# Options that only one family uses. With another family such an option is a mistake, which nobody would notice.
 ONLY = {
     "ngram": ("order", "smoothing", "alpha"),
     "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume"),
@@ -27,12 +27,12 @@ ONLY = {
 
 
 def _checkpoint(out: Path) -> Path:
-    """Beside the model, whatever the name's last character is."""
+    """Return the file of the checkpoint beside the model, also for a name that ends in a slash."""
     return out.with_name(f"{out.name}.checkpoint")
 
 
 def _finished(out: Path, values: Values) -> bool:
-    """Return whether a model is there that no stopped fit is on the way to replace."""
+    """Return whether a finished model stands at the path, which no stopped fit was about to replace."""
     return model_finished(out, values) and not (values["resume"] and _checkpoint(out).exists())
 
 
@@ -160,7 +160,7 @@ def command(
     _check_heeded(family, smoothing)
     if is_arpa_name(out) and family != "ngram":
         raise click.UsageError(
-            "--out: expected a directory for a transformer, got an .arpa file; name another."
+            "--out: expected a directory for a transformer, got an .arpa file; name a directory."
         )
     check_target(out)
     spec: Spec
@@ -189,20 +189,22 @@ def command(
     started = time.perf_counter()
     told = ProgressPrinter(quiet)
     lm = fit(train, spec, validation=kept, progress=told, checkpoint=checkpoint, resume=resume)
-    # A fit that was resumed has taken the time of its earlier sittings as well.
+    # The time of a resumed fit includes the time of its earlier runs.
     took = time.perf_counter() - started if told.last is None else told.last.elapsed
     save(lm, out)
-    if save_held_out is not None:  # after the model: a fit that goes on finds no output of its own in its way
+    if (
+        save_held_out is not None
+    ):  # written after the model, so that a resumed fit does not find its own output
         _write_held_out(save_held_out, aside, quiet)
     if family == "transformer":
-        checkpoint.unlink(missing_ok=True)  # only now: had saving failed, --resume would still go on from it
+        checkpoint.unlink(missing_ok=True)  # if saving fails, --resume still goes on from the checkpoint
     print_report(
         lm, train, kept, unspelled, took, None if told.last is None else told.last.passes, out, as_json
     )
 
 
 def _write_held_out(path: str, kept: list[str], quiet: bool) -> None:
-    """The documents kept aside, as JSONL. An n-gram has not seen them; a transformer chose its weights by them."""
+    """Write the held-out documents as JSONL, of which an n-gram has seen none, and a transformer chose its weights by."""
     from pofx.report.json_records import dumps
 
     lines = "".join(dumps({"text": text}) + "\n" for text in kept)
@@ -210,7 +212,7 @@ def _write_held_out(path: str, kept: list[str], quiet: bool) -> None:
 
 
 def _prepare(checkpoint: Path, resume: bool) -> None:
-    """See to it, before the fit, that it can be put down; and that no earlier one is lost unseen."""
+    """Check before the fit that its checkpoint can be written, and warn of an earlier fit that would be replaced."""
     from pofx.errors import BadSource
 
     if checkpoint.is_dir():
@@ -220,8 +222,8 @@ def _prepare(checkpoint: Path, resume: bool) -> None:
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists() and not resume:
         click.echo(
-            f"pofx: warning: {checkpoint} holds an interrupted fit, which this one replaces; Ctrl-C now and "
-            "--resume go on with it instead",
+            f"pofx: warning: {checkpoint} holds an interrupted fit, which this fit replaces; to continue the interrupted "
+            "fit, stop with Ctrl-C and add --resume",
             err=True,
         )
 

@@ -44,7 +44,7 @@ def command(directory: str, as_json: bool) -> None:
     for name in ("model", "family", "x0", "EOS", "what"):
         table.add_column(name)
     for row in rows:
-        # Text: a name in square brackets is no markup.
+        # `Text` keeps a name in square brackets, which `rich` would read as markup.
         table.add_row(
             *(
                 Text(visible(cell))
@@ -52,18 +52,18 @@ def command(directory: str, as_json: bool) -> None:
             )
         )
     Console().print(table)
-    click.echo("Make one: pofx fit FILE -o model    Use one: pofx score --text … -m model", err=True)
+    click.echo("Make a model: pofx fit FILE -o model    Use a model: pofx score --text … -m model", err=True)
 
 
 def _pretrained() -> list[dict[str, Any]]:
-    """Return the models that go by a name, installed or not, and those converted from other GGUF files."""
+    """Return the models with a name, installed or not, and the models converted from other GGUF files."""
     from pofx.errors import BadSource
     from pofx.files.cache import entries, model_path
     from pofx.files.json_file import read_object
     from pofx.models.pretrained.checkpoint.rules import GGUF_CARD, MAX_CONFIG
     from pofx.models.pretrained.checkpoint.source import packaged_models
 
-    # What an audit and the tokenizer say of their x0 is not known before they are read; of these two it is.
+    # The x0 of a model is known only after a pinned audit and the tokenizer are read, except for these two models.
     x0 = {"smollm2": False, "gemma3-270m": True}
     out: list[dict[str, Any]] = [
         {

@@ -1,4 +1,4 @@
-"""pofx posterior: which of several models a text is from."""
+"""pofx posterior: the probability that a text is from each of several models."""
 
 from __future__ import annotations
 

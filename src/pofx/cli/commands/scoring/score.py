@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pofx.report.html.page import Row
 
 PEERS = ("minicons", "lm-eval", "lmppl", "lm-scorer", "llama-perplexity", "kenlm")
-# What shapes a file of rows, and says nothing without one.
+# Options that shape a file of rows, and mean nothing without such a file.
 ONLY_WITH_OUT = {
     "keep": "--keep",
     "no_text": "--no-text",
@@ -165,7 +165,7 @@ def command(
     rows: RowQuery = ScoreRows(
         per, prefix, top, entropy, rank, not no_text, has_given, keep, boundary, options.normalize
     )
-    if files:  # what can be refused before a model is loaded
+    if files:  # these checks come before a model is loaded
         asked.look()
     if out is not None:
         from pofx.jobs.job import check_out
@@ -228,7 +228,7 @@ def _check_usage(
     printed: bool,
     paged: bool,
 ) -> None:
-    """Refuse options that contradict each other, or that nothing would heed."""
+    """Refuse options that contradict each other, or that would have no effect."""
     arguments.check_texts(files, texts, given, given_field)
     printers = "--as, --json, --tokens or --html"
     rows_only = {name: flag for name, flag in ONLY_WITH_OUT.items() if name != "keep" or not paged}
@@ -260,7 +260,7 @@ def _texts(
     scored = score(lm, texts, given, Want(entropy=True, rank=True, top=5), boundary)
     if prefix:
         scored = [s.without_end() for s in scored]
-    if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page
+    if html_path:  # the page is written first, since a reader that closes the pipe ends the program
         _page(html_path, scored, (name, lm), quiet)
     if as_json:
         from pofx.report.json_records import dumps, scored_record

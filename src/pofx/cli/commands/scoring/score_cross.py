@@ -1,4 +1,4 @@
-"""pofx score FILE… --cross-fit K: each document by an n-gram that was fitted without it."""
+"""pofx score FILE… --cross-fit K: score each document by an n-gram that was fitted without the document."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPTIONS = (
     ngram_options(_CONDITION),
     vocab_option(_CONDITION),
 )
-# What says of another model, or of other rows, than there are.
+# Options that name another model, or rows of their own, which --cross-fit does not have.
 _OTHERS = {
     "model_name": "--model",
     "begin": "--begin",
@@ -50,14 +50,14 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Cross:
-    """Of how many parts each is scored by a model without it, and what kind of model."""
+    """The number of parts, each of which is scored by a model of the other parts, and the spec of the model."""
 
     folds: int
     spec: NgramSpec
 
 
 def cross_options(function: F) -> F:
-    """--cross-fit and what goes with it, which reach the verb as one `cross`, or None."""
+    """Give a verb --cross-fit and the options of an n-gram as one argument `cross`, which is None without --cross-fit."""
 
     @functools.wraps(function)
     def with_cross(
@@ -71,7 +71,7 @@ def cross_options(function: F) -> F:
         odd = next((n for n in _OTHERS if arguments.typed(n)), None)
         if (
             odd == "out"
-        ):  # such rows go on where a run was stopped, and K models have no common state to go on from
+        ):  # a run with -o can be resumed, and K models have no common state from which a run could go on
             raise click.UsageError(
                 "--cross-fit: expected lines on standard output, got --out; write --json > FILE, a row a document with "
                 "its id."
@@ -91,7 +91,7 @@ def cross_options(function: F) -> F:
 
 
 def print_cross(cross: Cross, asked: Documents, tokens: bool, as_json: bool, quiet: bool) -> int:
-    """Print a line a document, in order; how many rows have no score."""
+    """Print a line for each document, in order, and return how many rows have no score."""
     from pofx.cli.output.score_lines import print_blocks
     from pofx.corpus.documents import Document
     from pofx.cross_fitting.folds import cross_fit

@@ -1,4 +1,4 @@
-"""pofx score --as TOOL: what another tool would have printed, and of which terms."""
+"""pofx score --as TOOL: the number that another tool prints, and the terms of the number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def print_peer(lm: LM, peer: str, texts: list[str | bytes], asked: Documents, as_json: bool) -> None:
-    """A table a text; for files a line a document, with exit code 1 if the tool has no number for some."""
+    """Print a table a text, or a line a document; exit with code 1 if the tool has no number for a document."""
     from pofx.queries.scoring.peers import as_peer
 
     if texts:
@@ -91,7 +91,7 @@ def _show(score: PeerScore, ours: str) -> None:
 
 
 def _ours(lm: LM, text: str | bytes) -> str:
-    """Return a line with pofx's own number for the text, or with the reason why pofx has none."""
+    """Return a line with pofx's own number for the text, or with the reason why pofx has no number."""
     from pofx.errors import PofxError
     from pofx.queries.scoring.score import score
     from pofx.report.numerals import fixed_point

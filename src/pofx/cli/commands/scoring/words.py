@@ -107,7 +107,7 @@ def command(
     from pofx.queries.segmentation.word_rule import WordRule
 
     arguments.check_texts(files, texts, given, given_field)
-    # With --html, fields are kept for the page.
+    # The page of --html shows the kept fields.
     rows_only = {"with_terms": "--terms", **({} if files and html_path else {"keep": "--keep"})}
     printed = as_json or bool(html_path)
     arguments.check_out(files, out, printed, "score", rows_only, "--json or --html")
@@ -120,7 +120,7 @@ def command(
     asked = Documents(layout.files(files), layout, behind, given_field, keep)
     own = WordRows(units, keep)
     rows: RowQuery = WithTerms(own, options.name) if with_terms else own
-    if files:  # what can be refused before a model is loaded
+    if files:  # these checks come before a model is loaded
         asked.look()
     if out is not None:
         check_out(out, rows)
@@ -145,7 +145,7 @@ def command(
 def _compiled(pattern: str) -> re.Pattern[str]:
     from pofx.algorithms.automata.regular_expressions import parsed
 
-    parsed(pattern, "--pattern")  # refuses what `re` cannot read, or warns of
+    parsed(pattern, "--pattern")  # refuses a pattern that `re` cannot read, or of which `re` warns
     return re.compile(pattern)
 
 
@@ -163,7 +163,7 @@ def _texts(
     from pofx.queries.words.words import read_words
 
     found = read_words(lm, BoundaryTokens(lm.vocab, units), texts, given)
-    if html_path:  # before anything is printed: a reader that closes the pipe must not cost the page
+    if html_path:  # the page is written first, since a reader that closes the pipe ends the program
         _page(html_path, found, (model, lm), quiet)
     if as_json:
         from pofx.report.json_records import dumps, words_record

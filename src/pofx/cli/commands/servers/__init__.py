@@ -1,1 +1,1 @@
-"""Verbs that answer over HTTP, or check who does."""
+"""Verbs that answer over HTTP, or check a server that does."""

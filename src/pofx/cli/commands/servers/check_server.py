@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 def command(url: str, model: str | None, api_key: str | None, reference: str | None, as_json: bool) -> None:
     """Test a server: does /v1/completions give the log-probabilities of prompts as evaluation clients expect them?
 
-    One line a check: pass, warn, fail, or skip for a check that this server cannot be asked. Exit code 1 if a check
-    failed, 2 if the server cannot be reached. The test sends about 150 requests.
+    Each check prints one line: pass, warn, fail, or skip for a check that is impossible on this server. Exit code 1 if a
+    check failed, 2 if the server cannot be reached. The test sends about 150 requests.
 
     \b
     pofx check-server http://127.0.0.1:8000
@@ -49,10 +49,12 @@ def command(url: str, model: str | None, api_key: str | None, reference: str | N
 
     with ServerClient(url, api_key) as client:
         if api_key is not None and client.address.startswith("http:") and not is_loopback(client.address):
-            click.echo(f"pofx: the key travels to {client.address} unencrypted; use https", err=True)
+            click.echo(f"pofx: warning: the key travels to {client.address} unencrypted; use https", err=True)
         lm = None
         if reference is not None:
-            client.ask("GET", "/v1/models")  # whether somebody is there, before a large model is read
+            client.ask(
+                "GET", "/v1/models"
+            )  # an address without a server is refused before a large model is read
             lm = ModelOptions(reference, None, None, "float32", None, None, None).load()
         failed = _print(check_server(client, model, lm), as_json)
     if failed:

@@ -1,1 +1,1 @@
-"""Verbs that make strings: draws, fillings, strings that meet a condition, files restored from few bits."""
+"""Verbs that make strings: draws, texts for a gap, texts that meet a condition, compressed and restored files."""

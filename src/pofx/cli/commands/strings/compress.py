@@ -1,4 +1,4 @@
-"""pofx compress: a file in as many bits as a model is surprised by it."""
+"""pofx compress: compress a file to about as many bits as its surprisal under a model."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _record(made: Compression, model: int, xz: int) -> dict[str, Any]:
 
 
 def _model_size(name: str) -> int:
-    """Bytes of the files of a model, by its name: a decoder needs them beside the compressed file."""
+    """Return the bytes of the files of a model by its name, which a decoder needs beside the compressed file."""
     from pofx.models.saving import RECORD
 
     path = Path(name)
@@ -128,7 +128,7 @@ def _model_size(name: str) -> int:
         return path.stat().st_size
     if not path.is_dir():
         path = _in_cache(name)
-    # What it was fitted on decides no number, so nobody needs the record to decode.
+    # The record of fitted documents decides no number, so a decoder does not need the record.
     return sum(p.stat().st_size for p in path.rglob("*") if p.is_file() and p.name != RECORD)
 
 
@@ -137,7 +137,9 @@ def _in_cache(name: str) -> Path:
     from pofx.models.loading import BUILTIN
 
     if name == BUILTIN:
-        models = [p for p in cache_dir().glob("builtin-*") if p.is_dir()]  # beside them are the documents
+        models = [
+            p for p in cache_dir().glob("builtin-*") if p.is_dir()
+        ]  # the documents are files beside the models
         made = sorted(models, key=lambda p: p.stat().st_mtime)
         return made[-1] if made else cache_dir() / BUILTIN
     from pofx.models.pretrained.checkpoint.source import find_checkpoint

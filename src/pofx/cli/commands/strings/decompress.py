@@ -1,4 +1,4 @@
-"""pofx decompress: what `pofx compress` was given, every byte."""
+"""pofx decompress: restore every byte of a file that `pofx compress` has compressed."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def command(
     path = packing.unpacked_name({"file": file}) if out is None else out
     if path is None:
         raise click.UsageError(
-            f"{file}: expected a name that ends in {packing.ENDING}, to leave that off; say where to write with -o."
+            f"{file}: expected a name that ends in {packing.ENDING}; name the file to write with -o."
         )
     if path == "-" and as_json:
         raise click.UsageError("--json: expected a file to write (-o FILE), got standard output.")
     blob = packing.read(file)
     try:
-        # A damaged file is refused before a model is loaded for it.
+        # A damaged file is refused before a model is loaded.
         coded = read_compressed(blob)
         check_claim(coded, len(blob), max_bytes)
         needed = bool(coded.identity)

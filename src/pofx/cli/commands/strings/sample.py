@@ -74,7 +74,7 @@ def command(
     if html_path:
         from pofx.report.html.page import draws_section
 
-        # Draws under a temperature, top-k or top-p are no draws from p.
+        # A draw under a temperature, top-k or top-p is no draw from p.
         title = f"Draws from q(x): p(x) at {warped}" if warped else "Draws from p(x)"
         if given:
             title += " after a prefix"

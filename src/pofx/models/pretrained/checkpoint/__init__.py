@@ -1,1 +1,1 @@
-"""A checkpoint from anywhere as a directory whose files are checked before a library opens them."""
+"""Checkpoints from any source become directories, whose files are checked before a library opens them."""

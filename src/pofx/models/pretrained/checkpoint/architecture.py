@@ -1,4 +1,4 @@
-"""What a config.json says of a decoder, as numbers; None where our own decoder does not cover it."""
+"""The numbers of a decoder that a config.json states; None where pofx's own decoder does not cover the model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ _ACTIVATIONS: dict[str, Activation] = {
 
 @dataclass(frozen=True)
 class Rope:
-    """Rotary positions. theta: of the slowest turn; kind: how the speeds are scaled for long contexts."""
+    """Rotary positions.
+
+    Attributes:
+        theta: The base of the frequencies θ^(−2i/d).
+        kind: The way in which the frequencies are scaled for long contexts.
+        factor: The factor of the scaling.
+        low: Wavelengths above `original / low` are scaled by `factor` ("llama3").
+        high: Wavelengths below `original / high` are not scaled ("llama3").
+        original: The context in tokens before the scaling ("llama3").
+    """
 
     theta: float
     kind: Literal["default", "linear", "llama3"] = "default"
@@ -33,7 +42,12 @@ class Rope:
 
 @dataclass(frozen=True)
 class Layer:
-    """What differs between layers: how far back a query sees, and how positions turn (None: not at all)."""
+    """The properties that differ between layers.
+
+    Attributes:
+        window: How many keys a query sees, its own included; None for all earlier keys.
+        rope: The rotary positions; None for a layer without positions.
+    """
 
     window: int | None
     rope: Rope | None
@@ -43,10 +57,25 @@ class Layer:
 class Architecture:
     """A decoder of RMS norms, rotary positions, grouped queries and a gated MLP.
 
-    rows: V of the output distribution. scale: of q·k. cap, final_cap: c of c·tanh(z/c) on attention scores and on logits.
-    plus_one: gains are stored less 1 (Gemma). qk_norm: queries and keys are normalised a head (Qwen 3, Gemma 3).
-    post_norm: what attention and the MLP yield is normalised before it is added (Gemma 2, 3). embed: factor of
-    embeddings. tied: the head is the embedding.
+    Attributes:
+        rows: The number V of outcomes.
+        width: The size of a hidden state.
+        hidden: The size of the gated layer of the MLP.
+        heads: The query heads of a layer.
+        kv_heads: The key heads of a layer.
+        head_dim: The size of a head.
+        layers: The layers, first to last.
+        context: The longest text, tokens.
+        eps: The ε of the RMS norms.
+        scale: The factor of q·k.
+        activation: The function of the gate.
+        tied: Whether the head is the embedding.
+        plus_one: Whether gains are stored less 1 (Gemma).
+        qk_norm: Whether queries and keys are normalised in each head (Qwen 3, Gemma 3).
+        post_norm: Whether the outputs of attention and MLP are normalised before they are added (Gemma 2, 3).
+        embed: The factor of embeddings.
+        cap: The c of c·tanh(z/c) on attention scores; None for no cap.
+        final_cap: The c of c·tanh(z/c) on logits; None for no cap.
     """
 
     rows: int
@@ -70,9 +99,9 @@ class Architecture:
 
 
 def architecture(config: Mapping[str, Any]) -> Architecture | None:
-    """Read a config.json; None where the family, or anything it asks for, is not one our decoder knows.
+    """Read a config.json; return None for a family or a feature that pofx's own decoder lacks.
 
-    Wrong numbers are worse than slow ones: what is not recognised goes to the library's own forward.
+    Wrong numbers are worse than slow numbers, so the library computes every model that is not recognised.
     """
     family = config.get("model_type")
     if family not in FAMILIES or config.get("quantization_config"):
@@ -81,7 +110,7 @@ def architecture(config: Mapping[str, Any]) -> Architecture | None:
     act = config.get("hidden_activation") if gemma else None
     activation = _ACTIVATIONS.get(str(act or config.get("hidden_act") or "silu"))
     if gemma and act is None:
-        activation = "gelu_tanh"  # what the library makes of Gemma's old configs, which say "gelu"
+        activation = "gelu_tanh"  # the library reads "gelu" in Gemma's old configs as this activation
     heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
     n = int(config["num_hidden_layers"])
     layers = _layers(config, str(family), n)
@@ -109,7 +138,7 @@ def architecture(config: Mapping[str, Any]) -> Architecture | None:
         qk_norm=family in ("qwen3", "gemma3_text"),
         post_norm=family in ("gemma2", "gemma3_text"),
         embed=math.sqrt(width) if gemma else 1.0,
-        # The library reads this field of Gemma 3 too, and makes no use of it.
+        # The library reads this field of Gemma 3, too, and does not use the value.
         cap=_number(config.get("attn_logit_softcapping")) if family == "gemma2" else None,
         final_cap=_number(config.get("final_logit_softcapping"))
         if family in ("gemma2", "gemma3_text")
@@ -122,7 +151,7 @@ def _number(x: Any) -> float | None:
 
 
 def _layers(config: Mapping[str, Any], family: str, n: int) -> tuple[Layer, ...] | None:
-    """Window and rotary positions of each layer; both the older and the newer way to write them."""
+    """Return the window and the rotary positions of each layer, from the older or the newer form of a config."""
     sliding = config.get("sliding_window")
     kinds = config.get("layer_types")
     if kinds is None:
@@ -144,7 +173,7 @@ def _layers(config: Mapping[str, Any], family: str, n: int) -> tuple[Layer, ...]
         base = local if family == "gemma3_text" and kind == "sliding_attention" else theta
         per_kind = given.get(kind) if "full_attention" in given else given
         if family == "gemma3_text" and per_kind is given and kind == "sliding_attention":
-            per_kind = {}  # the older way: one scaling, of the full layers
+            per_kind = {}  # the older form has one scaling, which belongs to the layers without a window
         rope = _rope(per_kind or {}, base, config)
         if rope is None:
             return None
@@ -154,7 +183,7 @@ def _layers(config: Mapping[str, Any], family: str, n: int) -> tuple[Layer, ...]
 
 
 def _turning(config: Mapping[str, Any], n: int) -> list[bool] | None:
-    """Return which layers of SmolLM3 turn positions: as listed, else all but every fourth."""
+    """Return which layers of SmolLM3 have rotary positions: the listed layers, else all but every fourth."""
     listed = config.get("no_rope_layers")
     if listed is None:
         every = int(config.get("no_rope_layer_interval") or 4)
@@ -163,7 +192,7 @@ def _turning(config: Mapping[str, Any], n: int) -> list[bool] | None:
 
 
 def _kinds(config: Mapping[str, Any], family: str, n: int) -> list[str]:
-    """Return which layers see all, for configs that do not list them."""
+    """Return the kind of attention of each layer, for configs that do not list the kinds."""
     if family == "gemma2":
         return ["sliding_attention" if (i + 1) % 2 else "full_attention" for i in range(n)]
     if family == "gemma3_text":

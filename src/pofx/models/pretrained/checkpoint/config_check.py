@@ -1,8 +1,8 @@
-"""Check that a config.json is that of a causal language model, and safe to hand to a library.
+"""The check that a config.json describes a causal language model, and is safe for a library.
 
-A config may name Python files (`auto_map`); they are ignored where the library has a class of its own for the model. A
-config may name kernels on a hub; such a config is refused. Absurd sizes are refused, too: a library believes them, and
-builds a million layers before it looks at the weights.
+A config may name Python files (`auto_map`), which are ignored where the library has a class of its own for the model. A
+config that names kernels on a hub is refused. Absurd sizes are refused, too, since a library believes the sizes, and
+builds a million layers before it reads the weights.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from pofx.models.pretrained.checkpoint.config_fields import (
 )
 from pofx.models.pretrained.checkpoint.kinds import check_kind
 
-# Decoders whose names are kept here, since the table of `transformers` takes 0.8 s to import. Every other type is looked
-# up in that table (`library_class`). The sizes of these types are compared with the weights before anything is loaded.
+# Decoders that need no import of the table of `transformers`, which takes 0.8 s. Every other type is looked up in that table
+# (`library_class`). The sizes of the types in this list are compared with the weights before anything is loaded.
 _KNOWN = (
     "llama mistral mixtral qwen2 qwen3 qwen2_moe qwen3_moe gemma gemma2 gemma3_text smollm3 phi phi3 gpt2 gpt_neo "
     "gpt_neox gptj gpt_bigcode opt bloom falcon mpt stablelm starcoder2 olmo olmo2 olmo3 granite cohere cohere2 "
@@ -37,14 +37,14 @@ _KNOWN = (
 )
 KNOWN = frozenset(_KNOWN.split())
 _CODE = ("auto_map", "trust_remote_code", "custom_pipelines", "custom_generate")
-_MAX_GPT_NEO = 1 << 15  # its forward makes a table of positions squared
+_MAX_GPT_NEO = 1 << 15  # the library's class makes a table of the square of the positions
 
 
 def check_config(config: Mapping[str, Any], where: str) -> None:
-    """Raise `BadSource` unless `config` is that of a causal language model of believable sizes, which runs no code.
+    """Raise `BadSource` unless `config` describes a causal language model of believable sizes, which runs no code.
 
-    Right: `check_config(read_object(path, MAX_CONFIG), str(path))`. Wrong: as a proof that the weights fit;
-    `check_checkpoint` compares them.
+    Right: `check_config(read_object(path, MAX_CONFIG), str(path))`. Wrong: this check as a proof that the weights fit, which
+    `check_checkpoint` finds out.
     """
     _no_kernels(config, where)
     check_fields(config, where)
@@ -57,36 +57,36 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
         own = any(config.get(key) not in (None, False) for key in _CODE)
         bad(
             where,
-            "a model_type that transformers has a causal language model for",
+            "a model_type with a causal language model in transformers",
             f"{kind!r}" + (", whose own code (auto_map) pofx never runs" if own else ""),
-            "choose such a model, or a GGUF file of this one",
+            "choose a model of such a type, or a GGUF file of this model",
         )
 
 
 def no_code(config: Mapping[str, Any], where: str) -> None:
-    """Raise `BadSource` where a config, or anything within it, names code to fetch or run. There is no switch."""
+    """Raise `BadSource` where a config, or a value inside the config, names code to fetch or run; no option allows code."""
     for key, value in _pairs(config):
         if key in _CODE and value not in (None, False):
             raise BadSource(
                 f"{where}: expected files that run no code of their own, got {key!r}: {value!r:.60}; pofx never "
                 "runs such code",
-                "if tokenizer.json alone reads texts rightly, delete that key",
+                "if tokenizer.json alone reads texts rightly, delete the key",
             )
     _no_kernels(config, where)
 
 
 def without_code(config: Any) -> Any:
-    """Return a copy of a config without the keys that name code, for a library that need not know of any."""
+    """Return a copy of a config without the keys that name code, which the library should not see."""
     if isinstance(config, Mapping):
         return {k: without_code(v) for k, v in config.items() if k not in _CODE}
     return [without_code(v) for v in config] if isinstance(config, list | tuple) else config
 
 
 def library_class(kind: str) -> str | None:
-    """Return the name of the causal class that `transformers` has for a model type, or None.
+    """Return the name of the causal class of a model type in `transformers`; None for a type without such a class.
 
     The library's table has the types of whole models. A language model that was saved without the rest of its model has
-    another type ("mllama_text_model", beside "mllama"). The class of the whole model may be made for that type.
+    another type ("mllama_text_model", beside "mllama"), for which the class of the whole model may be made.
     """
     auto = require("transformers.models.auto.modeling_auto", "hf", "a model of this type")
     types = require("transformers.models.auto.configuration_auto", "hf", "a model of this type")
@@ -105,17 +105,17 @@ def _class(name: str) -> Any:
 
 def _no_kernels(config: Mapping[str, Any], where: str) -> None:
     for key, value in _pairs(config):
-        # "org/name" is a kernel on a hub: a program.
+        # "org/name" is a kernel on a hub, which is a program.
         if "_implementation" in str(key) and not _plain(value):
             raise BadSource(
                 f"{where}: expected a model that runs no code of its own, got {key!r}: {value!r:.60}; pofx never "
                 "runs such code",
-                "delete that key",
+                "delete the key",
             )
 
 
 def _pairs(config: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    """Every key with its value, at any depth."""
+    """Return every key with its value, at any depth."""
     todo: list[Any] = [config]
     while todo:
         node = todo.pop()
@@ -131,7 +131,7 @@ def _plain(value: Any) -> bool:
 
 
 def _known_sizes(config: Mapping[str, Any], where: str) -> None:
-    """What the families that are known by name always say, and how their sizes go together."""
+    """Check the sizes that the known families always state, and the relations between these sizes."""
     for names in (LAYERS, WIDTH, ROWS):
         if not size(config, names):
             bad(where, f"a positive {names[0]}", repr(size(config, names)))

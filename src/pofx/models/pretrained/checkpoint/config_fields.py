@@ -1,8 +1,8 @@
 """The type and the largest accepted value of each field of config.json.
 
-A library takes some values as they come: a million layers are built before the weights are looked at. So sizes have
-bounds for every kind of model. What our own decoder reads is held to types too; the other fields of a kind of model
-are checked by the library's own validation when it is loaded.
+A library believes some values, and builds a million layers before it reads the weights. So sizes have bounds for every kind
+of model. The fields that pofx's own decoder reads are held to types, too. The library's own validation checks the other
+fields of a kind of model, when the model is loaded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from pofx.errors import BadSource
 
-# What a size is called, family by family.
+# The names of a size, which differ between families.
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 WIDTH = ("hidden_size", "n_embd", "d_model")
 ROWS = ("vocab_size",)
@@ -22,7 +22,7 @@ KV_HEADS = ("num_key_value_heads", "num_kv_heads")
 HEAD_DIM = ("head_dim",)
 POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 HIDDEN = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff", "moe_intermediate_size")
-_WINDOWS = ("sliding_window",)  # 0: none
+_WINDOWS = ("sliding_window",)  # 0 stands for no window
 _STEPS = ("sliding_window_pattern", "_sliding_window_pattern")
 _LENGTHS = ("original_max_position_embeddings",)
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "num_experts_per_tok")
@@ -45,12 +45,12 @@ _TRUTH = (
 )
 TRUTH = frozenset(_TRUTH.split())
 _NAMES = ("hidden_act", "hidden_activation", "activation_function", "model_type")
-# Ids that stand for "none" by -1, in configs of the first Llamas; and ids that a list may name.
+# Fields of ids in which -1 stands for "none" (configs of the first Llamas), and fields that may hold a list of ids.
 _IDS: Mapping[str, tuple[int, bool]] = MappingProxyType(
     {"bos_token_id": (0, False), "eos_token_id": (-1, True), "pad_token_id": (-1, False)}
 )
 _MAX_ID = 10**7
-_MAX_FLOAT = 3e38  # of float32
+_MAX_FLOAT = 3e38  # the largest number of float32
 _NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     dict.fromkeys(("linear", "dynamic", "yarn"), ("factor",))
     | {"llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")}
@@ -59,16 +59,16 @@ _MAX_DEPTH = 4
 
 
 def check_fields(config: Mapping[str, Any], where: str, depth: int = 0) -> None:
-    """Raise `BadSource` naming the first field whose type or value no model has; also in the configs within a config."""
+    """Raise `BadSource` for the first field whose type or value no model has; inner configs are checked, too."""
     for names, (least, most) in WHOLE.items():
         for name in names:
             value = config.get(name)
-            # One width a layer, where a family has it so.
+            # Some families have one width for each layer.
             for one in value if names is HIDDEN and isinstance(value, list) and value else [value]:
                 if one is not None and not _whole(one, least, most):
                     bad(where, f"a whole number from {least} to {most:,} for {name}", f"{value!r:.80}")
     for name, value in config.items():
-        # "decoder_layers", "mtp_num_layers": whatever the family, the library would build so many.
+        # The library would build the layers of "decoder_layers", "mtp_num_layers" and the like in any family.
         if name.endswith("layers") and type(value) is int and value > WHOLE[LAYERS][1]:
             bad(where, f"at most {WHOLE[LAYERS][1]:,} layers for {name[:60]}", f"{value!r:.80}")
     for name in sorted(POSITIVE):
@@ -99,21 +99,21 @@ def check_fields(config: Mapping[str, Any], where: str, depth: int = 0) -> None:
             bad(where, f"an object for {name[:60]}", f"{value!r:.80}")
         if value is not None:
             if depth == _MAX_DEPTH:
-                bad(where, f"at most {_MAX_DEPTH} configs, one within the other", f"more in {name[:60]}")
+                bad(where, f"at most {_MAX_DEPTH} configs, one inside the other", f"more in {name[:60]}")
             check_fields(value, f"{where}: {name[:60]}", depth + 1)
 
 
 def size(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    """Return the size that goes by one of these names, or None."""
+    """Return the size that has one of these names; None where the config lacks all of them."""
     return next((config[n] for n in names if config.get(n) is not None), None)
 
 
-# What to do about a field that no model has so; also said of weights that another config describes.
-PUBLISHED = "correct it, or use the config.json that was saved with the weights"
+# The advice about a field that no model has in this form, and about weights that another config describes.
+PUBLISHED = "correct the field, or use the config.json that was saved with the weights"
 
 
 def bad(where: str, expected: str, found: str, then: str = PUBLISHED) -> NoReturn:
-    """Raise `BadSource` in the words of a file that was expected to say something else, and what to do next."""
+    """Raise `BadSource` about a file with other content than expected, with the advice `then`."""
     raise BadSource(f"{where}: expected {expected}, got {found:.200}", then)
 
 
@@ -130,7 +130,7 @@ def _layer_lists(config: Mapping[str, Any], where: str) -> None:
 
 
 def _rope(found: Any, name: str, where: str) -> None:
-    """How positions turn: numbers by name, perhaps one such table for each kind of layer."""
+    """Check the rotary parameters: numbers by name, perhaps in one table for each kind of layer."""
     if found is None:
         return
     if not isinstance(found, dict):

@@ -13,15 +13,15 @@ from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 CAUSAL = ("ForCausalLM", "LMHeadModel")
-# Types that read in both directions unless the config has `is_decoder`, and types of another order than left to right.
-# The library calls the classes of both causal, so that its tables cannot tell.
+# Types that read in both directions unless the config has `is_decoder`, and types that do not read from left to right. The
+# library calls the classes of all these types causal, so its tables do not show the difference.
 _TWO_WAY = (
     "bert bert-generation big_bird camembert data2vec-text electra ernie megatron-bert rembert roberta "
     "roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl xmod"
 )
 TWO_WAY = frozenset(_TWO_WAY.split())
 OTHER_ORDER = frozenset(("xlnet", "xlm", "reformer", "prophetnet"))
-# Classes that the library calls causal, whose distributions are of no text by itself.
+# Classes that the library calls causal, though they have no distribution of texts.
 _NO_TEXT = {
     "musicgen_decoder": "a decoder of sounds, which writes several streams of codes at once",
     "musicgen_melody_decoder": "a decoder of sounds, which writes several streams of codes at once",
@@ -38,7 +38,7 @@ _ROLES = {
     "RewardModel": "a reward model",
     "Model": "a body without a head, as embeddings are made with",
 }
-# The names by which each way to quantise stores its numbers, where no config names the way.
+# The names of the tensors of each way to quantise, for checkpoints whose config does not name the way.
 _MARKS = (
     ("GPTQ", r"\.qweight$", r"\.g_idx$"),
     ("AWQ", r"\.qweight$", r"\.qzeros$"),
@@ -67,7 +67,10 @@ _OLD_NOTES = {"quantize_config.json": "GPTQ", "quant_config.json": "AWQ", "hf_qu
 def check_kind(config: Mapping[str, Any], where: str, library_class: str | None) -> None:
     """Raise `BadSource` unless a config describes a causal language model.
 
-    library_class: the causal class that `transformers` has for the model type, or None where that is not asked.
+    Args:
+        config: The config.
+        where: The file, for messages.
+        library_class: The causal class of the model type in `transformers`; None where nobody looked for the class.
     """
     kind, made = config.get("model_type"), config.get("architectures")
     if not isinstance(kind, str) or not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", kind):
@@ -77,12 +80,12 @@ def check_kind(config: Mapping[str, Any], where: str, library_class: str | None)
     if config.get("is_encoder_decoder"):
         bad(
             where,
-            "a model that reads from left to right alone",
+            "a model that reads from left to right only",
             f"{kind!r}, an encoder-decoder, which has p(text | input) but no p(text)",
             _CHOOSE,
         )
     if kind in OTHER_ORDER:
-        bad(where, "a model that reads from left to right alone", f"{kind!r}, which does not", _CHOOSE)
+        bad(where, "a model that reads from left to right only", f"{kind!r}, which does not", _CHOOSE)
     if kind in _NO_TEXT:
         bad(where, "a causal language model", f"{kind!r}, {_NO_TEXT[kind]}", "choose a model of texts")
     names = made or []
@@ -115,9 +118,9 @@ def _check_law(config: Mapping[str, Any], where: str) -> None:
         if not isinstance(languages, list) or chosen not in languages:
             bad(
                 where,
-                "the language that texts are read in for default_language",
+                "the language of texts for default_language",
                 f"{chosen!r:.60}",
-                f"write one of these for it: {languages!r:.120}",
+                f"write one of these languages: {languages!r:.120}",
             )
     if config["model_type"] == "dbrx" and isinstance(config.get("attn_config"), Mapping):
         declared = config["attn_config"].get("rope_theta")
@@ -132,7 +135,7 @@ def _check_law(config: Mapping[str, Any], where: str) -> None:
 
 
 def check_floats(config: Mapping[str, Any], directory: Path, tensors: Mapping[str, StoredTensor]) -> None:
-    """Raise `BadSource` naming the way in which weights are quantised, by the config, a note beside it, or the tensors."""
+    """Raise `BadSource` where the config, a file beside the config, or the tensors show that weights are quantised."""
     declared = _by_config(config)
     if declared is None:
         declared = _by_tensors(tensors)
@@ -141,26 +144,26 @@ def check_floats(config: Mapping[str, Any], directory: Path, tensors: Mapping[st
             declared = note
     if declared is not None:
         raise BadSource(
-            f"{directory}: expected weights as floats, got weights quantised by {declared}, which only kernels "
-            "made for it read",
+            f"{directory}: expected weights as floats, got weights quantised by {declared}, which only its own "
+            "kernels read",
             "name the original checkpoint, or a GGUF file of it",
         )
 
 
 def check_no_pointer(path: Path) -> None:
-    """Raise `BadSource` where a file is what Git LFS leaves in its place until it is fetched. No file: nothing."""
+    """Raise `BadSource` where a file is a pointer of Git LFS, which stands for a file that is not fetched yet."""
     if not path.is_file():
         return
     with path.open("rb") as f:
         if f.read(len(POINTER)) == POINTER:
             raise BadSource(
                 f"{path}: expected the file itself, got the pointer that Git LFS left in its place",
-                "fetch it, in that directory: git lfs pull",
+                "fetch the file in its directory: git lfs pull",
             )
 
 
 def unknown_layout(directory: Path) -> str | None:
-    """Return what a directory without config.json is, and the next step; None where nothing is recognised."""
+    """Return the kind of a directory without config.json, and the next step; None for an unknown kind."""
     names = {p.name for p in directory.iterdir()}
     if "model_index.json" in names:
         return "a pipeline that makes images (model_index.json); name the directory of a language model"

@@ -1,4 +1,4 @@
-"""Calls of `transformers` on files that somebody wrote: what they raise is about the files, and no mistake of ours."""
+"""Calls of `transformers` on the files of strangers. An exception of such a call is a fault of the files, and no bug."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from pofx.errors import BadSource
 from pofx.files.out_of_memory import is_out_of_memory, out_of_memory_error
 
-# Fields that decide nothing here: the caller says the dtype, and labels are a classifier's (10^9 of them took minutes).
+# Fields that decide no probability. The caller names the dtype, and labels belong to classifiers (10^9 labels took minutes).
 _UNUSED = (
     "dtype",
     "torch_dtype",
@@ -26,11 +26,11 @@ _UNUSED = (
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what `transformers` logs below its errors, and without its bars; as it was afterwards.
+    """Silence the warnings and the bars of `transformers` inside this context; its errors are still logged.
 
-    It tells of slower kernels, of defaults that it took, of weights that it made up: pofx compares the numbers with a
-    probe, and refuses weights that are missing or left. Errors are heard. The level is the process's own, so that another
-    thread's calls of `transformers` are as quiet meanwhile.
+    The library warns of slower kernels, of defaults, and of weights that it initialised. pofx compares the numbers with a
+    probe, and refuses missing weights and weights without a place. The whole process has one log level, so the calls of
+    other threads are silent meanwhile, too.
     """
     from transformers.utils import logging
 
@@ -47,17 +47,21 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def library_call(directory: Path) -> Iterator[None]:
-    """`BadSource` naming the library, for whatever is raised within; what it warns of is not shown (`quiet`).
+    """Call the library inside this context, with its warnings silenced.
 
-    `OutOfMemory` where memory ran out.
+    Raises:
+        BadSource: The library raised an exception; the message names the library.
+        OutOfMemory: Memory ran out.
 
-    Right: around a call of the library alone. Wrong: around a call of our own, whose mistakes it would hide.
+    Right: `with library_call(directory): model(ids)`. Wrong: code of pofx inside the block, whose bugs the error would hide.
     """
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except Exception as e:  # the library's alone: it raises of every class on a file that is odd
+    except (
+        Exception
+    ) as e:  # only the library is called here, and odd files make it raise exceptions of every class
         if is_out_of_memory(e):
             raise out_of_memory_error() from None
         why = " ".join(_said(e).split())
@@ -65,28 +69,28 @@ def library_call(directory: Path) -> Iterator[None]:
         raise BadSource(
             f"{directory}: expected a causal language model that transformers {version('transformers')} can "
             f"read, got: {why:.200}",
-            "compare its files with the published ones",
+            "compare the files with the published files",
         ) from None
 
 
 def library_logits(model: Any, ids: Any, directory: Path) -> Any:
-    """Return what a model of the library says of a batch of ids; within `library_call` is nothing but the call."""
+    """Return the logits of a model of the library for a batch of ids, by a call within `library_call`."""
     with library_call(directory):
         return model(input_ids=ids, use_cache=False).logits
 
 
 def _said(e: Exception) -> str:
-    """Return what a library raised, in words that a reader of its files understands."""
+    """Return the exception of a library in words that a reader of its files understands."""
     if isinstance(e, KeyError) and e.args:
-        return f"a name that it does not know, {e.args[0]!r}"
+        return f"an unknown name, {e.args[0]!r}"
     name = type(e).__name__
     return str(e) if name.startswith("StrictDataclass") else f"{name}: {e}"
 
 
 def library_config(kind: str, fields: dict[str, Any]) -> Any:
-    """The library's config of a model type; to be called within `library_call`. Its own validation names bad fields."""
+    """Return the library's config of a model type, whose own validation names bad fields; call within `library_call`."""
     from transformers import CONFIG_MAPPING
 
     made = CONFIG_MAPPING[kind]
-    # Infinity is written as an object, which a reader of files turns back.
+    # The library writes infinity as an object, and reads the object as infinity only from a file.
     return made.from_dict(made._decode_special_floats({k: v for k, v in fields.items() if k not in _UNUSED}))

@@ -1,4 +1,4 @@
-"""Rows of a stored matrix, read from its file as they are asked for: an embedding that takes no memory."""
+"""The rows of a stored matrix, such as an embedding, which are read from the file when needed and take no memory."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "
 
 
 class RowFile:
-    """A matrix `[rows, width]` in a file, whose rows are read when they are asked for. 1,000 rows take 2 ms.
+    """A matrix `[rows, width]` in a file, whose rows are read when needed; 1,000 rows take 2 ms.
 
-    Each row is one `pread`, and no slice of `safe_open`, which maps the file. Each row that is touched in a mapping
-    brings 16 pages with it: all 113 MB of SmolLM2's embedding were resident after a few texts.
+    Each row is one `pread`, and no slice of `safe_open`, which maps the file. Each row that is read from a mapping brings 16
+    pages with it: after a few texts all 113 MB of SmolLM2's embedding were in memory.
     """
 
     def __init__(self, stored: StoredTensor) -> None:
@@ -39,7 +39,7 @@ class RowFile:
         weakref.finalize(self, os.close, self._file)
 
     def __getitem__(self, ids: Tensor) -> Tensor:
-        """The rows `ids[n]`: `[n, width]`, float32."""
+        """Return the rows `ids[n]`: `[n, width]`, float32."""
         some, place = torch.unique(ids, return_inverse=True)
         data = bytearray().join(
             os.pread(self._file, self._row, self._start + i * self._row) for i in some.tolist()

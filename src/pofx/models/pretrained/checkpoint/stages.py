@@ -21,9 +21,9 @@ class Stage(StrEnum):
 
     @property
     def once(self) -> bool:
-        """Whether the stage converts a file, which happens the first time alone and takes long."""
+        """Whether the stage converts a file, which takes long and happens only the first time."""
         return self in (Stage.CONVERTING_WEIGHTS, Stage.CONVERTING_TOKENIZER)
 
 
-# A function that is called with a stage and the fraction of it that is done.
+# A function that is called with a stage and the fraction of the stage that is done.
 StageListener = Callable[[Stage, float], None]

@@ -1,4 +1,4 @@
-"""Which safetensors files of a directory are its weights. One rule for whoever reads, checks or hashes them."""
+"""The one rule that decides which safetensors files of a directory hold the weights, to read, to check and to hash."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Tensors = Mapping[str, StoredTensor]
 def weight_files(directory: Path) -> tuple[tuple[Path, ...], Tensors]:
     """Return the files that hold the weights, and where each tensor lies.
 
-    The rule: the files that model.safetensors.index.json names; without an index, model.safetensors; without
-    either, the only safetensors file. An index beside a model.safetensors that belongs to no shard means two sets of
-    weights. Tools disagree on which of them is the model, so both are named and refused.
+    The weights are in the files that model.safetensors.index.json names; without an index, in model.safetensors; without
+    both, in the only safetensors file. An index beside a model.safetensors that the index does not name means two sets of
+    weights. Tools disagree on which set is the model, so such a directory is refused.
     """
     there = sorted(p.name for p in directory.iterdir() if p.name.endswith(".safetensors"))
     table = _index(directory, WEIGHTS in there) if (directory / INDEX).is_file() else None
@@ -58,13 +58,13 @@ def _only_file(directory: Path, there: Sequence[str]) -> list[str]:
     if len(there) > 1:
         raise BadSource(
             f"{directory}: expected {INDEX} to say what is in {len(there)} safetensors files, got none",
-            "copy it too",
+            "copy the index, too",
         )
     return list(there)
 
 
 def _index(directory: Path, single: bool) -> dict[str, str]:
-    """Return the name of the file of each tensor, as the index has it."""
+    """Return the name of the file of each tensor, by the index."""
     index = directory / INDEX
     table = read_object(index, MAX_INDEX).get("weight_map")
     if not isinstance(table, dict) or not table:
@@ -73,7 +73,7 @@ def _index(directory: Path, single: bool) -> dict[str, str]:
         )
     names = set()
     for name in table.values():
-        # A plain name: no "..", no "/", so that the index cannot point out of the directory.
+        # The name must have no ".." and no "/", so that the index cannot point out of the directory.
         if not isinstance(name, str) or not re.fullmatch(r"[\w-][\w.-]{0,200}\.safetensors", name, re.ASCII):
             raise BadSource(
                 f"{index}: expected names of safetensors files beside it, got {name!r:.80}",
@@ -101,7 +101,7 @@ def _no_weights(directory: Path) -> NoReturn:
     if gguf is not None:
         raise BadSource(
             f"{directory}: expected weights as safetensors, got a GGUF file",
-            f"name that file: {directory / gguf}",
+            f"name the GGUF file: {directory / gguf}",
         )
     if pickled is not None:
         raise BadSource(
@@ -116,5 +116,5 @@ def _no_weights(directory: Path) -> NoReturn:
         )
     raise BadSource(
         f"{directory}: expected weights as safetensors, got none",
-        "copy them, or use a revision that has them",
+        "copy the weights, or use a revision with safetensors",
     )

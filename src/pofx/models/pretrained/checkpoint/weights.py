@@ -1,4 +1,4 @@
-"""Tensors of a checkpoint by name, each read when it is asked for, none kept."""
+"""The tensors of a checkpoint by name, each of which is read when needed, and not kept."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 
 
 class Weights(Mapping[str, Tensor]):
-    """Name to tensor, as it lies in the file: a view of the mapped file that goes when the tensor goes.
+    """A mapping from names to tensors; a tensor is a view of the mapped file, and the mapping ends with the tensor.
 
-    The file is opened for each tensor (0.3 ms): one mapping for all would keep every page that was ever read in
-    memory, 538 MB of SmolLM2 beside the 538 MB of laid out weights.
+    The file is opened for each tensor (0.3 ms), since one mapping for all tensors would keep every page in memory: 538 MB of
+    SmolLM2 beside 538 MB of weights in the layout of the processor.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -49,9 +49,9 @@ class Weights(Mapping[str, Tensor]):
 
 
 def check_finite(checkpoint: Checkpoint) -> None:
-    """Raise `BadSource` where a weight is NaN or infinite, in float32 too. One pass: 0.15 s for 538 MB.
+    """Raise `BadSource` where a weight is NaN, or infinite in float32; one pass takes 0.15 s for 538 MB.
 
-    A head's bias may be -inf in some rows: those tokens have probability zero.
+    The bias of a head may be −∞ in some rows, whose tokens have probability zero.
     """
     rows = checkpoint.config.get("vocab_size")
     weights = Weights(checkpoint)
@@ -63,11 +63,11 @@ def check_finite(checkpoint: Checkpoint) -> None:
             impossible = torch.isneginf(found)
             if not bool(impossible.all()):
                 found = found[~impossible]
-        # Of a tensor with a NaN, both are NaN.
+        # The least and the largest number of a tensor with a NaN are both NaN.
         low, high = (float(x.float()) for x in torch.aminmax(found))
         if not (math.isfinite(low) and math.isfinite(high)):
             raise BadSource(
                 f"{stored.file}: expected finite weights, got {(low if not math.isfinite(low) else high)} in "
                 f"{name[:80]!r}",
-                "get the file again, or the model from before its training diverged",
+                "get the file again, or use a checkpoint from before the training diverged",
             )

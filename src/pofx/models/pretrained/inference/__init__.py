@@ -1,1 +1,1 @@
-"""Our decoder: packed tokens to hidden states, and hidden states to log p."""
+"""The decoder of pofx, which computes hidden states of packed tokens, and log p of hidden states."""

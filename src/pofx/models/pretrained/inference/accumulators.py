@@ -1,8 +1,8 @@
 """Numbers of a softmax over the vocabulary, each accumulated over blocks of logits.
 
-`Targets`, `Ranks` and `Top` add the logits. `LogSumExp` adds them last, since it turns them into the exponentials which
-`Entropy` and `Masses` add. Each class reports one number of the distribution from `result`. Tensors are made on torch's
-default device.
+`Targets`, `Ranks` and `Top` add the logits. `LogSumExp` adds the logits last, since it turns them into the exponentials that
+`Entropy` and `Masses` add. The method `result` of each class returns its number of the distribution. Tensors are made on
+torch's default device.
 """
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pofx.lm.trace import Ints
 
-# The least logit that a product with 0 leaves at 0.
+# The least finite logit, which stands for −∞ where a product with 0 must be 0.
 LEAST = torch.finfo(torch.float32).min
 PAIRS = 256  # pairs whose rows of logits are compared at a time
 
@@ -44,23 +44,23 @@ class Exponentials:
 
 
 class OfLogits(Protocol):
-    """Adds the blocks of a vocabulary, each once, in any order."""
+    """An accumulator of logits, which adds the blocks of a vocabulary, each once, in any order."""
 
     def add(self, logits: Tensor, first: int) -> None:
-        """Take in `logits[m, b]` of the ids from `first` on; they stay as they are."""
+        """Add `logits[m, b]` of the ids from `first` on, without changing them."""
 
 
 class OfExponentials(Protocol):
-    """Adds what `LogSumExp` makes of the blocks, in the same order."""
+    """An accumulator of the exponentials that `LogSumExp` makes of the blocks, in the same order."""
 
     def add(self, block: Exponentials) -> None:
-        """Take in one more block."""
+        """Add one block."""
 
 
 class LogSumExp:
-    """log Σ_v exp z_v of m rows. Sums inside a block are float32, sums of blocks float64.
+    """The number log Σ_v exp z_v of m rows. Sums inside a block are float32, sums of blocks float64.
 
-    A row of which a logit is nan or +∞ has nan, and so has whatever is made of its result; a row of −∞ alone has −∞.
+    A row with a logit of nan or +∞ has the result nan, and a row of −∞ alone the result −∞.
     """
 
     def __init__(self, m: int) -> None:
@@ -68,13 +68,16 @@ class LogSumExp:
         self.total = torch.zeros(m, dtype=torch.float64)
 
     def add(self, logits: Tensor, first: int, keep: bool = False) -> Exponentials:
-        """Take in `logits[m, b]` of the ids from `first` on, and exponentiate them.
+        """Add `logits[m, b]` of the ids from `first` on, and return their exponentials.
 
-        keep: The logits stay as they are. Otherwise the exponentials take their memory, which is faster.
+        Args:
+            logits: `[m, b]`.
+            first: The id of the first column.
+            keep: Whether the logits stay as they are. Otherwise the exponentials take their memory, which is faster.
         """
         peak = torch.maximum(self.peak, logits.amax(1)).clamp_(
             min=LEAST
-        )  # a block of −∞ alone has no finite one
+        )  # a block of −∞ alone has no finite logit
         fade = (self.peak - peak).exp().double()
         weights = (logits - peak[:, None] if keep else logits.sub_(peak[:, None])).exp_()
         self.total = self.total * fade + weights.sum(1).double()
@@ -82,33 +85,33 @@ class LogSumExp:
         return Exponentials(first, weights, fade, logits if keep else None)
 
     def result(self) -> Tensor:
-        """`[m]` nats, float64."""
+        """Return `[m]` nats, float64."""
         return self.peak.double() + self.total.log()
 
 
 class Entropy:
-    """−Σ_v p_v log p_v of m rows: log Σ exp z − Σ z exp z / Σ exp z."""
+    """The entropy −Σ_v p_v log p_v of m rows, nats: log Σ exp z − Σ z exp z / Σ exp z."""
 
     def __init__(self, normaliser: LogSumExp) -> None:
         self._normaliser = normaliser
         self._weighted = torch.zeros_like(normaliser.total)
 
     def add(self, block: Exponentials) -> None:
-        """Do as `OfExponentials` says, with logits kept. A token of probability 0 adds 0, though its logit is −∞."""
-        assert block.logits is not None  # noqa: S101  (ours: whoever asks for the entropy keeps them)
+        """Add a block with its logits; a token of probability 0 adds 0, though its logit is −∞."""
+        assert block.logits is not None  # noqa: S101  (ours: `LogSumExp.add` keeps the logits for the entropy)
         products = block.logits.clamp(min=LEAST).mul_(block.weights)
         self._weighted = self._weighted * block.fade + products.sum(1).double()
 
     def result(self) -> Tensor:
-        """`[m]` nats, float64."""
+        """Return `[m]` nats, float64."""
         return self._normaliser.result() - self._weighted / self._normaliser.total
 
 
 class Masses:
-    """log Σ_{v in a set} p_v of m rows and k sets of tokens.
+    """The log masses log Σ_{v in a set} p_v of m rows and k sets of tokens.
 
     Args:
-        normaliser: It scales the blocks.
+        normaliser: The sum that scales the blocks.
         sets: `[k, V]` of bool.
     """
 
@@ -123,12 +126,12 @@ class Masses:
         self._sums = self._sums * block.fade[:, None] + (block.weights @ inside.T).double()
 
     def result(self) -> Tensor:
-        """`[m, k]` nats, float64. Below about −70 float32 has lost digits, or all of them: see `FaintMasses`."""
+        """Return `[m, k]` nats, float64. Below about −70 float32 has lost some or all digits (`FaintMasses`)."""
         return self._sums.log() - self._normaliser.total.log()[:, None]
 
 
 class FaintMasses:
-    """log Σ_{v in a set} exp z_v of m rows and k sets, however small: each sum in units of its own largest term."""
+    """The sums log Σ_{v in a set} exp z_v of m rows and k sets, each in units of its own largest term, so never 0."""
 
     def __init__(self, m: int, sets: Tensor) -> None:
         self._sets = sets
@@ -143,12 +146,12 @@ class FaintMasses:
                 self._sums[:, k] = torch.logaddexp(self._sums[:, k], torch.logsumexp(inside, 1))
 
     def result(self) -> Tensor:
-        """`[m, k]` nats, float64; the normaliser is not subtracted."""
+        """Return `[m, k]` nats, float64; the normaliser is not subtracted."""
         return self._sums
 
 
 class Pairs:
-    """Which token of which row is asked for, the ids in rising order, so that those of a block lie together.
+    """The requested tokens of rows, with ids in rising order, so that the ids of a block lie together.
 
     Attributes:
         row: `[p]`, the row of each pair.
@@ -168,7 +171,7 @@ class Pairs:
         return some, logits[self.row[some], self.ids[some] - first]
 
     def as_given(self, values: Tensor) -> Tensor:
-        """One value for each pair, in the order in which the pairs were given."""
+        """Return one value for each pair, in the order in which the pairs were given."""
         out = torch.empty_like(values)
         out[self._order] = values
         return out
@@ -179,7 +182,7 @@ class Targets:
 
     def __init__(self, pairs: Pairs) -> None:
         self._pairs = pairs
-        self._logits = torch.full((len(pairs.ids),), torch.nan)  # no number until its block has come
+        self._logits = torch.full((len(pairs.ids),), torch.nan)  # nan until the block of the token has come
 
     def add(self, logits: Tensor, first: int) -> None:
         """Do as `OfLogits` says."""
@@ -187,18 +190,18 @@ class Targets:
         self._logits[some] = found
 
     def result(self) -> Tensor:
-        """`[p]`, float32, in the order in which the pairs were given."""
+        """Return `[p]`, float32, in the order in which the pairs were given."""
         return self._pairs.as_given(self._logits)
 
 
 class Ranks:
-    """1 + the number of tokens whose logit is above that of the pair's token.
+    """The rank of each pair's token: 1 + the number of tokens with a larger logit.
 
     Args:
-        pairs: What is asked for.
-        logits: `[p]`, one logit for each pair, sorted by token id as `pairs.ids` is: not the result of `Targets`, which
-            has the order in which the pairs were given. In the token's own block the logit
-            of the block counts instead, or rounding could rank the token above itself.
+        pairs: The pairs.
+        logits: `[p]`, one logit for each pair, in the order of `pairs.ids`. The result of `Targets` has another order, that
+            of the caller. In the token's own block the logit of the block counts instead, since rounding could rank the
+            token above itself.
     """
 
     def __init__(self, pairs: Pairs, logits: Tensor) -> None:
@@ -215,12 +218,12 @@ class Ranks:
             self._ranks[now] += (logits[self._pairs.row[now]] > own[now, None]).sum(1)
 
     def result(self) -> Tensor:
-        """`[p]`, int64, in the order in which the pairs were given."""
+        """Return `[p]`, int64, in the order in which the pairs were given."""
         return self._pairs.as_given(self._ranks)
 
 
 class Top:
-    """The k largest logits of m rows with their ids, the largest first; fewer if there are fewer tokens."""
+    """The k largest logits of m rows with their ids, the largest first; fewer if the vocabulary is smaller."""
 
     def __init__(self, m: int, k: int) -> None:
         self._k = k
@@ -237,5 +240,5 @@ class Top:
         self._logits, self._ids = best, ids
 
     def result(self) -> tuple[Tensor, Tensor]:
-        """Ids and logits, both `[m, k]`."""
+        """Return ids and logits, both `[m, k]`."""
         return self._ids, self._logits

@@ -13,14 +13,14 @@ from torch import Tensor
 from pofx.models.pretrained.checkpoint.architecture import Rope
 from pofx.models.pretrained.inference.schedule import Pass
 
-# Queries of a block. Its scores against the keys it may see fit the cache: for 312, 512 and 1,024 tokens 2.3, 5.9 and
-# 24 ms, by torch's blockwise kernel 3.2, 7.9 and 23; with a mask, which that needs for ancestors, 40.
+# Queries of a block, whose scores against the visible keys fit the cache. Attention over 312, 512 and 1,024 tokens takes
+# 2.3, 5.9 and 24 ms, and by torch's blockwise kernel 3.2, 7.9 and 23 ms, or 40 ms with the mask that ancestors need.
 QUERIES = 64
-SCORES = 1 << 23  # of siblings at a time: 32 MB
+SCORES = 1 << 23  # scores of siblings that are held at a time, in 32 MB
 
 
 def rotation_speeds(rope: Rope, dim: int) -> Tensor:
-    """How fast each pair of a head turns, `[dim / 2]`, in float32 as the checkpoints' own library computes it."""
+    """Return the frequency of each pair of a head, `[dim / 2]`, in float32, as the checkpoints' own library computes it."""
     out = 1.0 / rope.theta ** (torch.arange(0, dim, 2, dtype=torch.int64).float() / dim)
     if rope.kind == "linear":
         return out / rope.factor
@@ -42,7 +42,7 @@ def rotation_table(rope: Rope, dim: int, positions: Tensor) -> tuple[Tensor, Ten
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Heads `[N, H, D]` turned by their positions."""
+    """Rotate heads `[N, H, D]` by their positions."""
     a, b = x.chunk(2, -1)
     return torch.cat([b, a], -1).mul_(sin).addcmul_(x, cos)
 
@@ -50,10 +50,20 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def causal_attention(
     q: Tensor, k: Tensor, v: Tensor, above: int, window: int | None = None, cap: float | None = None
 ) -> Tensor:
-    """softmax(cap(q kᵀ)) v, where query i, at position above + i, sees the keys up to its own, at most `window`.
+    """Compute softmax(cap(q kᵀ)) v, where query i, at position above + i, sees the last `window` keys up to its own.
 
-    `q[g, H, s, D]`, scaled; `k, v[g, K, above + s, D]`; `[g, H, s, D]`. A block of queries at a time meets only keys
-    that some of them see.
+    Each block of queries is multiplied only with keys that one of its queries sees.
+
+    Args:
+        q: `[g, H, s, D]`, the scaled queries.
+        k: `[g, K, above + s, D]`, the keys.
+        v: `[g, K, above + s, D]`, the values.
+        above: How many keys stand before the first query's own key.
+        window: How many keys a query sees, its own included; None for all earlier keys.
+        cap: The c of c·tanh(z/c) on scores; None for no cap.
+
+    Returns:
+        `[g, H, s, D]`.
     """
     g, heads, s, dim = q.shape
     kv = k.shape[1]
@@ -70,10 +80,10 @@ def causal_attention(
             scores = scores.div_(cap).tanh_().mul_(cap)
         table = scores.view(g * kv, heads // kv, hi - lo, t)
         n = hi - lo
-        if n > 1:  # only the last n keys lie after some query of the block
+        if n > 1:  # only the last n keys stand after a query of the block
             table[..., t - n :] += torch.full((n, n), -torch.inf).triu_(1)
         if window is not None and above + hi > window:
-            # Query lo + i sees from key lo + i − window + 1 on; the first of the block sees all from `start` on.
+            # Query lo + i sees keys from lo + i − window + 1 on; the first query of the block sees all keys from `start`.
             hidden = torch.arange(start, stop) <= (above + torch.arange(lo, hi))[:, None] - window
             table.masked_fill_(hidden, -torch.inf)
         p = torch.softmax(scores, -1)
@@ -85,9 +95,9 @@ def causal_attention(
 def sibling_attention(
     q: Tensor, trunk_k: Tensor, trunk_v: Tensor, k: Tensor, v: Tensor, cap: float | None = None
 ) -> Tensor:
-    """`causal_attention` for siblings: each sees the trunk `trunk_k, trunk_v[K, a, D]` and its own `k, v[g, K, s, D]`.
+    """Compute `causal_attention` of siblings, which see `trunk_k, trunk_v[K, a, D]` and their own `k, v[g, K, s, D]`.
 
-    The trunk is multiplied once for all of them: 10 answers after 300 tokens, 14 ms a pass where copies took 21.
+    The trunk is multiplied once for all siblings: 10 answers after 300 tokens took 14 ms a pass, and 21 ms with copies.
     """
     g, heads, s, dim = q.shape
     kv, a = trunk_k.shape[:2]
@@ -105,7 +115,7 @@ def sibling_attention(
 
 
 class PackedAttention:
-    """Attention of one pass. kept: keys and values, `[R, 2·K·D]` a layer, of what came before and is attended to."""
+    """The attention of one pass, where `kept` has the keys and values of earlier tokens, `[R, 2·K·D]` a layer."""
 
     def __init__(
         self, now: Pass, kept: list[Tensor], kv_heads: int, dim: int, scale: float, cap: float | None
@@ -117,7 +127,7 @@ class PackedAttention:
         self.next: list[Tensor] = []
 
     def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """`q[N, H, D]`, `k, v[N, K, D]` to `[N, H·D]`."""
+        """Attend from `q[N, H, D]` to `k, v[N, K, D]`, and return `[N, H·D]`."""
         n, heads, dim = q.shape
         flat = torch.cat([k.reshape(n, -1), v.reshape(n, -1)], 1)
         before = self.kept[layer] if self.kept else None
@@ -141,7 +151,7 @@ class PackedAttention:
         return torch.cat(parts).index_select(0, self.back)
 
     def _both(self, every: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values `[g, K, t, D]` of the rows `[g, t]`."""
+        """Return the keys and values `[g, K, t, D]` of the rows `[g, t]`."""
         g, t = rows.shape
         both = every.index_select(0, rows.reshape(-1)).view(g, t, 2, self.kv, self.dim)
         return both[:, :, 0].transpose(1, 2), both[:, :, 1].transpose(1, 2)

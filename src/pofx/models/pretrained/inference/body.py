@@ -1,4 +1,4 @@
-"""The interface that turns tokens into hidden states, implemented by our decoder and by the library's."""
+"""The interface that turns tokens into hidden states, which pofx's decoder and the library's models implement."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from pofx.models.pretrained.inference.prefix_tree import WORTH, PrefixTree
 from pofx.models.pretrained.inference.prefixes import Prefixes, extend_prefixes
 from pofx.models.pretrained.inference.schedule import schedule_passes
 
-# Of a pass at work: how many rows are asked for, and what share of the pass is done.
+# A function that is called during a pass with the number of its requested rows and the share of the pass that is done.
 ReportPass = Callable[[int, float], None]
 
 
 class Carry(CarryRows, Protocol):
-    """What n prefixes have read. sizes: `[n]` tokens. hidden: `[n, d]`, the state of the last one."""
+    """The state of n prefixes: `sizes[n]` in tokens, and `hidden[n, d]`, the final state of the last token of each."""
 
     hidden: Tensor
 
     @property
     def sizes(self) -> Ints:
-        """Tokens that each prefix has read."""
+        """The number of tokens of each prefix, `[n]`."""
 
 
 class Body(Protocol):
-    """What turns tokens into hidden states.
+    """A network that turns tokens into hidden states.
 
     Attributes:
-        worth: How many spared tokens make a shared run a node of its own (`prefix_tree`).
-        width: How many numbers a hidden state is.
+        worth: How many tokens a shared run must spare to be a node of its own (`prefix_tree`).
+        width: The size of a hidden state.
         libraries: The packages that compute.
     """
 
@@ -57,23 +57,27 @@ class Body(Protocol):
     def hidden_states(
         self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: ReportPass
     ) -> Iterator[tuple[Ints, Tensor]]:
-        """Rows of the tree's stream that are asked for, with their hidden states, a pass at a time.
+        """Yield the requested rows of the tree's stream with their hidden states, a pass at a time.
 
-        report(rows, share): after each layer of a pass, how many rows it will give, and what share of it is done.
+        Args:
+            tree: The sequences.
+            asked: `[stream]`, whether the hidden state of a token is requested.
+            budget: The tokens of a pass.
+            report: A function that is called after each layer of a pass.
         """
 
     def empty(self, n: int) -> Any:
-        """Return the `Carry` of n prefixes that have read nothing, in the form of this body."""
+        """Return the `Carry` of n empty prefixes, in the form of this body."""
 
     def extend(self, carry: Any, ids: Ints) -> Any:
-        """The prefixes after each has read its row of `ids[n, t]`."""
+        """Return the prefixes after each has read its row of `ids[n, t]`."""
 
     def branches(self, carry: Any, head: Head, fits: Callable[[int], None]) -> Branches | None:
-        """Return what branches off the prefixes, checked by `fits(tokens)`; None where only `extend` can say."""
+        """Return the reader of branches of the prefixes, which calls `fits(tokens)`; None where only `extend` works."""
 
 
 class DecoderBody:
-    """Our own decoder: packed, every shared prefix once."""
+    """The decoder of pofx, which reads packed tokens, and each shared prefix once."""
 
     libraries: tuple[str, ...] = ("torch",)
 

@@ -1,4 +1,4 @@
-"""The longest text that a library's model reads in one piece, by one distribution."""
+"""The longest text that a model of the library reads in one piece, by one distribution."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 from pofx.errors import BadValue
 
-CONTEXT = 2048  # where a config names no longest text
-# What families call their longest text.
+CONTEXT = 2048  # tokens, for a config that names no context
+# The names of the context in the families.
 _NAMES = ("max_position_embeddings", "max_seq_len", "seq_length", "max_target_positions")
-# Recurrences, whose state takes in any number of tokens, and attention that is local.
+# Recurrent models, whose state reads any number of tokens, and models of local attention.
 _UNBOUNDED = frozenset(["mamba", "mamba2", "falcon_mamba", "recurrent_gemma", "xlstm"])
 
 
 def context_length(model: Any) -> int | None:
-    """Tokens of the longest text that the model reads in one piece, by one distribution; None where nothing bounds it.
+    """Return the tokens of the longest text that the model reads in one piece, by one distribution; None for any length.
 
-    The least of three: what the config names; the positions there are after those that are kept for padding
-    (RoBERTa and its kin count from `padding_idx + 1`); and the range in which the speeds of rotary positions do not
-    depend on how long the text is (`fixed_rotation_length`).
+    The result is the least of three numbers: the context in the config; the positions without those kept for padding
+    (RoBERTa and similar models count from `padding_idx + 1`); and the length up to which the rotary frequencies do not
+    depend on the length of the text (`fixed_rotation_length`).
     """
     config = model.config.get_text_config(decoder=True)
     named = next(
@@ -36,11 +36,11 @@ def context_length(model: Any) -> int | None:
 
 
 def fixed_rotation_length(config: Any) -> int | None:
-    """Return up to how many tokens the rotary speeds of a config are the same for every text; None for any number.
+    """Return up to how many tokens the rotary frequencies of a config are equal for every text; None for any number.
 
-    `longrope` turns all positions by its long factors as soon as a text exceeds the original length. `dynamic` turns them
-    more slowly, the longer the text is. Beyond these bounds the distribution of a token depends on later tokens, and texts
-    have no joint distribution.
+    `longrope` takes its long factors for all positions of a text that exceeds the original length. `dynamic` lowers the
+    frequencies with the length of the text. Beyond these bounds the distribution of a token depends on later tokens, and
+    texts have no joint distribution.
     """
     bounds = []
     for rope in _rotary(config):
@@ -57,7 +57,7 @@ def fixed_rotation_length(config: Any) -> int | None:
 
 
 def use_long_factors(config: Any, where: str) -> None:
-    """Turn positions by the long factors of `longrope` in texts of all lengths; `BadValue` where there are none."""
+    """Take the long factors of `longrope` for texts of all lengths; raise `BadValue` for a config without long factors."""
     config = config.get_text_config(decoder=True)
     found = [r for r in _rotary(config) if r.get("rope_type", r.get("type")) == "longrope"]
     if not found:

@@ -1,4 +1,4 @@
-"""Branches of our own decoder: a tree of continuations, read in one pass, each node once."""
+"""The branches of pofx's decoder: a tree of continuations, of which each node is read once, in one pass."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from pofx.models.threads import threads_for
 
 PASS = 1024  # nodes that go through the network together
 QUERIES = 128  # nodes that attend together: to their row's prefix, and to the ancestors of any of them
-NUMBERS = 1 << 23  # of distributions handed out at a time: 32 MB
+NUMBERS = 1 << 23  # numbers of distributions that are returned at a time, in 32 MB
 
 
 class DecoderBranches:
-    """Keys and values of all nodes lie in one pool; a node sees its row's prefix and its ancestors, by a mask."""
+    """The branches of prefixes. One pool has the keys and values of all nodes, and a mask shows each node its ancestors."""
 
     def __init__(self, decoder: Decoder, head: Head, prefixes: Prefixes, fits: Callable[[int], None]) -> None:
         self._decoder, self._head, self._prefixes, self._fits = decoder, head, prefixes, fits
         s = decoder.shape
         self._pool = [torch.empty(2, 0, s.kv_heads, s.head_dim) for _ in s.layers]
         self._root: list[int] = []
-        self._line: list[Ints] = []  # of each node: its ancestors from the top, and itself
+        self._line: list[Ints] = []  # the ancestors of each node from the top, and the node itself
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, NDArray[np.float32]]]:
         """Do as `pofx.lm.continuation_tree.Branches` says."""
@@ -79,10 +79,10 @@ class _Chunk:
 
     Attributes:
         lo: The first node.
-        hi: One past the last node.
+        hi: The last node, plus 1.
         root: The row of the prefix.
-        pool: The nodes that any of them sees.
-        hidden: `[hi − lo, pool]`, the nodes of the pool that each of them does not see.
+        pool: The nodes that any node of the chunk sees.
+        hidden: `[hi − lo, pool]`, the nodes of the pool that each node of the chunk does not see.
         at: `[pool]`, the positions of the nodes of the pool.
     """
 
@@ -95,7 +95,7 @@ class _Chunk:
 
 
 class _PoolAttention:
-    """Attention of the nodes of a pass; keys and values are put into the pool on the way."""
+    """The attention of the nodes of a pass, which puts their keys and values into the pool."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class _PoolAttention:
         return out
 
     def _trunk(self, layer: int, row: int) -> tuple[Tensor, Tensor]:
-        """Keys and values `[K, T, D]` of what a row of the state has read."""
+        """Return the keys and values `[K, T, D]` of the tokens of a row of the state."""
         p = self.prefixes
         both, own = p.trunk[layer], int(p.length[row])
         if own:

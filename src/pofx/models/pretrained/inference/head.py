@@ -31,8 +31,8 @@ from pofx.models.pretrained.inference.accumulators import (
 from pofx.models.pretrained.inference.decoder import MatrixRows
 from pofx.models.pretrained.inference.linear import Linear
 
-# Columns of a block and rows of a visit: 512 × 4,096 logits are 8 MB and stay in the cache. Product, exponentials and
-# sums of 49,152 columns then run at 96 GFLOP/s; one product and one logsumexp over all columns at 31.
+# Columns of a block, and rows of a call: 512 × 4,096 logits are 8 MB and stay in the cache. Product, exponentials and sums
+# of 49,152 columns then run at 96 GFLOP/s, and one product and one logsumexp over all columns at 31 GFLOP/s.
 BLOCK = 4096
 ROWS = 512
 # The log mass below which sums of float32 have lost digits.
@@ -41,7 +41,7 @@ FAINT = -70.0
 
 @dataclass(frozen=True, eq=False)
 class HeadOutput:
-    """What was read off m distributions: `logp[p]` of the p (row, token) pairs asked for, and per row what `Want` names."""
+    """The numbers of m distributions: `logp[p]` of the p requested (row, token) pairs, and the fields of `Want` a row."""
 
     logp: Tensor
     entropy: Tensor | None = None
@@ -52,7 +52,7 @@ class HeadOutput:
     masses: Tensor | None = None
 
     def of_pairs(self, row: Ints) -> dict[str, NDArray[Any]]:
-        """Each field that was wanted, by its name, with one entry for each of the p pairs, whose rows are `row[p]`."""
+        """Return each wanted field by its name, with one entry for each of the p pairs, whose rows are `row[p]`."""
         out = {"logp": self.logp.numpy()} | ({} if self.rank is None else {"rank": self.rank.numpy()})
         for name in ("entropy", "top_ids", "top_logp", "end", "masses"):
             found: Tensor | None = getattr(self, name)
@@ -64,9 +64,16 @@ class HeadOutput:
 class Head:
     """The output layer: log softmax(cap(scale · (W h + b))) over all V rows of `W[V, d]`, a block of rows at a time.
 
-    cap: c · tanh(z / c), or None. rows: a source of single rows of W, which then need not be kept; None for W itself.
-    Products are computed in `dtype`. Maxima, exponentials and the sum of a block are in float32, sums of blocks in float64.
-    In bfloat16 the logit of a wanted token is computed once more in float32: between 8 and 16 bfloat16 has steps of 0.06.
+    Maxima, exponentials and the sum of a block are in float32, sums of blocks in float64. In bfloat16 the logit of a wanted
+    token is computed once more in float32, since bfloat16 has steps of 0.06 between 8 and 16.
+
+    Args:
+        weight: `[V, d]`, W.
+        bias: `[V]`, b; None for no bias.
+        cap: The c of c·tanh(z/c); None for no cap.
+        scale: The factor of the logits.
+        dtype: The dtype of the products.
+        rows: A source of single rows of W, which then need not be kept; None for W itself.
     """
 
     def __init__(
@@ -89,7 +96,7 @@ class Head:
 
     @property
     def positive(self) -> bool:
-        """Whether no token ever has probability 0. A softmax gives all something, but where a bias is −∞."""
+        """Whether no token ever has probability 0, as in every softmax whose bias has no −∞."""
         return self.bias is None or self.cap is not None or not bool(torch.isneginf(self.bias).any())
 
     def _shape(self, z: Tensor) -> Tensor:
@@ -100,7 +107,7 @@ class Head:
         return z
 
     def logits_at(self, hidden: Tensor, ids: Tensor) -> Tensor:
-        """Return the logit of one token a row, `[m, d]` and `[m]` to `[m]`, in float32 whatever the dtype."""
+        """Return the logit of one token a row, `[m]`, from `hidden[m, d]` and `ids[m]`, in float32 whatever the dtype."""
         z = (hidden * self.rows[ids].to(hidden.dtype)).sum(-1)
         if self.bias is not None:
             z = z + self.bias[ids]
@@ -119,7 +126,7 @@ class Head:
 
     @torch.inference_mode()
     def read(self, hidden: Tensor, row: Ints, ids: Ints, want: Want, end: int | None) -> HeadOutput:
-        """Read log p of the ids `ids[p]` at rows `row[p]` of `hidden[m, d]`, and what each row wants; m ≤ `ROWS`."""
+        """Read log p of the ids `ids[p]` at rows `row[p]` of `hidden[m, d]`, and the fields of `want`; m ≤ `ROWS`."""
         m = len(hidden)
         pairs, normaliser = Pairs(row, ids), LogSumExp(m)
         targets = Targets(pairs)
@@ -140,7 +147,7 @@ class Head:
             block = normaliser.add(logits, k * BLOCK, keep=entropy is not None)
             for b in of_exponentials:
                 b.add(block)
-            del logits, block  # the next block takes their memory, which is in the cache
+            del logits, block  # the next block takes this memory, which is in the cache
         lse = normaliser.result()
         target = pairs.as_given(direct) if exact and direct is not None else targets.result()
         likeliest = None if top is None else top.result()
@@ -155,7 +162,7 @@ class Head:
         )
 
     def _with_faint(self, hidden: Tensor, lse: Tensor, sets: Tensor, masses: Tensor) -> Tensor:
-        """Log masses `[m, k]`; those whose exponentials left the range of float32 are taken from a second visit."""
+        """Return log masses `[m, k]`; masses below the range of float32 come from a second pass over the vocabulary."""
         faint = ~(masses > FAINT) & sets.any(1)
         rows, some = torch.nonzero(faint.any(1))[:, 0], torch.nonzero(faint.any(0))[:, 0]
         if not len(rows):
@@ -169,9 +176,10 @@ class Head:
 
 
 class LogitsHead(Head):
-    """For a body whose hidden states are logits already: the library's own, where its head is not to be had apart.
+    """A head for a body whose hidden states are logits already, as of a library's model that has no separate head.
 
-    logits: `[V]`, of any text. A logit of −∞ there is that of a bias, and so −∞ after every text.
+    Args:
+        logits: `[V]`, the logits of any text. A logit of −∞ comes from a bias, and is −∞ after every text.
     """
 
     def __init__(self, logits: Tensor) -> None:
@@ -183,7 +191,7 @@ class LogitsHead(Head):
 
     @property
     def positive(self) -> bool:
-        """As `Head` says."""
+        """Whether no token ever has probability 0."""
         return not self.shut
 
     def logits_at(self, hidden: Tensor, ids: Tensor) -> Tensor:
@@ -192,7 +200,7 @@ class LogitsHead(Head):
 
 
 class _Columns(Linear):
-    """Columns of what is given, in place of a product."""
+    """Some columns of the input, in place of a product."""
 
     def __init__(self, lo: int, hi: int) -> None:
         self.lo, self.hi = lo, hi

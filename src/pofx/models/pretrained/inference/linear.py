@@ -1,4 +1,4 @@
-"""x · Wᵀ with the weights laid out once for the processor, where torch can."""
+"""The product x · Wᵀ, whose weights are laid out once for the processor, where torch can do so."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Rows that the layout is chosen for. oneDNN keeps it for other numbers of rows: packed for 512, products of 4, 32 and
-# 512 rows ran at 87, 81 and 103 GFLOP/s (MKL without packing: 28, 61, 83).
+# The number of rows for which the layout is chosen. oneDNN keeps the layout for other numbers of rows: packed for 512 rows,
+# products of 4, 32 and 512 rows ran at 87, 81 and 103 GFLOP/s (MKL without packing: 28, 61, 83).
 ROWS = 512
-# Its kernel adds up all products of a row in one float32, which loses a model's few huge activations: over 1,536
-# columns SmolLM2 was 1.3e-5 nats a token off a float64 forward, at worst 1.9e-4; in parts of 384, whose sums are
-# added, 7e-6 and 3.4e-5, for 7 % of the speed of that product.
+# The kernel of oneDNN adds all products of a row in one float32, which loses digits beside a few huge activations. Over
+# 1,536 columns SmolLM2 was 1.3e-5 nats a token off a float64 forward pass, at worst 1.9e-4. In parts of 384 columns, whose
+# sums are added, SmolLM2 is off by 7e-6, at worst 3.4e-5, for 7 % of the speed of the product.
 LONGEST, PART = 768, 384
 
 
 def can_pack(dtype: torch.dtype = torch.float32) -> bool:
-    """Return whether torch can lay out weights for oneDNN, which is its compiler's way and no public name.
+    """Return whether torch can lay out weights for oneDNN, by a function of its compiler that is not public.
 
-    In bfloat16 oneDNN's layout also needs a processor that has such products (AVX-512 and its like).
+    In bfloat16 the layout also needs a processor with products in bfloat16, such as by AVX-512.
     """
     there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     names = ("_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported")
@@ -39,9 +39,12 @@ def can_pack(dtype: torch.dtype = torch.float32) -> bool:
 
 
 class Linear:
-    """x · Wᵀ + b of `W[o, i]`: `[n, i]` to `[n, o]`.
+    """The layer x · Wᵀ + b of `W[o, i]`: `[n, i]` to `[n, o]`.
 
-    dtype: of the product, and of the result as it comes out of it (`raw`).
+    Args:
+        weight: `[o, i]`, W.
+        bias: `[o]`, b; None for no bias.
+        dtype: The dtype of the product, and of the result of `raw`.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Linear:
         self.parts = [self._laid_out(weight[:, lo:hi].to(dtype)) for lo, hi in pairwise(self.edges)]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The product, as float32."""
+        """Return the product, as float32."""
         return self.raw(x).float()
 
     def raw(self, x: Tensor) -> Tensor:
@@ -74,7 +77,7 @@ class Linear:
 
     def _laid_out(self, weight: Tensor) -> Tensor:
         if not self.packed:
-            return weight.clone()  # what was given may be overwritten
+            return weight.clone()  # the caller may overwrite its tensor
         out: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)
         return out
 
@@ -87,7 +90,7 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def release_freed_memory() -> None:
     """Return freed memory to the system, where the C library can.
 
-    Laying out 538 MB of weights leaves 100 MB of holes, which glibc would keep for later.
+    Laying out 538 MB of weights leaves 100 MB of holes, which glibc would keep.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

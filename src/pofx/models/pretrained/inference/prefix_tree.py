@@ -1,4 +1,4 @@
-"""Many token sequences as one tree: what they share at the front stands in it once."""
+"""A tree of token sequences, which holds every shared prefix once."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from pofx.lm.trace import Ints
 
-# A shared run becomes a node of its own where that spares at least so many tokens. One token costs a layer 66 µs at
-# 107 GFLOP/s, and another group of attention 40 µs: below this the bookkeeping costs what it spares.
+# A shared run becomes a node of its own where a node spares at least so many tokens. One token costs a layer 66 µs at
+# 107 GFLOP/s, and another group of attention 40 µs. Below this number the bookkeeping takes as much time as the node spares.
 WORTH = 8
 
 
 @dataclass(frozen=True, eq=False)
 class PrefixTree:
-    """Nodes in preorder, each a run of tokens; `stream` holds their tokens end to end.
+    """Nodes in preorder, each of which is a run of tokens; `stream` holds the tokens of all nodes end to end.
 
-    begin, length: of a node's run in the stream. depth: tokens above it. parent: its parent's number, −1 at the
-    top. leaf: per sequence, the node its last token is in, −1 for an empty one. sizes: lengths of the sequences.
+    For each node, `begin` and `length` are the place and the length of its run in the stream, `depth` is the number of
+    tokens above the node, and `parent` the number of its parent, −1 at the top. For each sequence, `leaf` is the node of
+    its last token, −1 for an empty sequence, and `sizes` its length.
     """
 
     stream: Ints
@@ -33,7 +34,7 @@ class PrefixTree:
     sizes: Ints
 
     def rows(self, sequence: int) -> Ints:
-        """Where the tokens of a sequence stand in the stream, in order."""
+        """Return the places of the tokens of a sequence in the stream, in order."""
         runs = []
         node = int(self.leaf[sequence])
         while node >= 0:
@@ -46,16 +47,16 @@ class PrefixTree:
 def prefix_tree(sequences: Sequence[NDArray[np.int64]], worth: int = WORTH) -> PrefixTree:
     """Return the tree of sequences of ids ≥ 0, in which a run shared by b branches stands once if (b − 1)·length ≥ worth.
 
-    `[x0 a b]`, `[x0 a c]`, `[x0 d]` with worth = 1: x0 above (a above b and c) and d. Equal sequences end in one
-    node.
+    Of `[x0 a b]`, `[x0 a c]`, `[x0 d]` with worth = 1 the tree has x0 above a and d, and a above b and c. Equal sequences
+    end in one node.
     """
     sizes = np.array([len(s) for s in sequences], dtype=np.int64)
     keys = [np.asarray(s).astype(">u4").tobytes() for s in sequences]
     order = sorted(range(len(keys)), key=keys.__getitem__)
     shared = np.array([_common(sequences[a], sequences[b]) for a, b in pairwise(order)], dtype=np.int64)
     leaf = np.full(len(sequences), -1, dtype=np.int64)
-    runs: list[tuple[int, int, int, int]] = []  # sequence to read it from, first, stop, parent
-    # Intervals of the sorted sequences, with the node above them and how many tokens it and its ancestors hold.
+    runs: list[tuple[int, int, int, int]] = []  # the sequence that has the run, first, stop, parent
+    # Intervals of the sorted sequences, with the node above them, and the number of tokens in the node and its ancestors.
     todo = [(0, len(order), -1, 0)] if order else []
     while todo:
         lo, hi, above, kept = todo.pop()
@@ -71,7 +72,7 @@ def prefix_tree(sequences: Sequence[NDArray[np.int64]], worth: int = WORTH) -> P
         inside = shared[lo : hi - 1]
         common = int(inside.min())
         cuts = lo + 1 + np.flatnonzero(inside == common)
-        # Branches that end with the shared run need nothing more, but are spared it all the same.
+        # A branch that ends with the shared run has no further tokens, and spares the shared run, too.
         if len(cuts) * (common - kept) >= worth:
             runs.append((first, kept, common, above))
             above, kept = len(runs) - 1, common
@@ -95,7 +96,7 @@ def prefix_tree(sequences: Sequence[NDArray[np.int64]], worth: int = WORTH) -> P
 
 
 def _common(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
-    """How many tokens two sequences share at the front."""
+    """Return the length of the common prefix of two sequences."""
     n = min(len(a), len(b))
     apart = np.flatnonzero(a[:n] != b[:n])
     return int(apart[0]) if len(apart) else n

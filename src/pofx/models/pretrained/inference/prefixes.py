@@ -1,4 +1,4 @@
-"""Keys and values of a batch of prefixes; a prefix that all of them share is stored once."""
+"""The keys and values of a batch of prefixes, of which a common prefix is stored once."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from pofx.lm.trace import Ints
 from pofx.models.append_only import SharedBuffer
 from pofx.models.pretrained.inference.decoder import Decoder
 
-# Tokens of a long prefix read at a time: its scores against all that was read stay small.
+# Tokens of a long prefix that are read at a time, so that their scores against all earlier tokens stay small.
 STEP = 256
 
 
 class Prefixes:
-    """n prefixes. trunk: keys and values `[L, 2, K, T, D]` of the T tokens that all of them begin with.
+    """The state of n prefixes, which never changes once it is made.
 
-    buffer: `[2, n, K, capacity, D]` a layer of what each read after the trunk, of which `length[i]` count. hidden:
-    `[n, d]`, the final state of each prefix's last token. A value: never changed once made.
+    Args:
+        trunk: `[L, 2, K, T, D]`, the keys and values of the T tokens with which all prefixes begin.
+        buffer: `[2, n, K, capacity, D]` a layer, the keys and values of each prefix after the trunk.
+        version: The version of the buffer that belongs to this state.
+        length: `[n]`, how many tokens of each row of the buffer count.
+        hidden: `[n, d]`, the final state of each prefix's last token.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class Prefixes:
 
     @classmethod
     def empty(cls, decoder: Decoder, n: int) -> Prefixes:
-        """Return the state of n prefixes that have read nothing."""
+        """Return the state of n empty prefixes."""
         s = decoder.shape
         return cls(
             torch.zeros(len(s.layers), 2, s.kv_heads, 0, s.head_dim),
@@ -49,16 +53,16 @@ class Prefixes:
 
     @property
     def shared(self) -> int:
-        """Tokens of the trunk."""
+        """The number of tokens of the trunk."""
         return self.trunk.shape[3]
 
     @property
     def sizes(self) -> Ints:
-        """Tokens that each prefix has read."""
+        """The number of tokens of each prefix, `[n]`."""
         return self.length + self.shared
 
     def take(self, rows: Ints) -> Prefixes:
-        """Return the prefixes `rows`; copies of a single one share it as their trunk."""
+        """Return the prefixes `rows`; copies of a single prefix have that prefix as their trunk."""
         rows = np.asarray(rows, dtype=np.int64)
         at = torch.from_numpy(rows)
         length = self.length[rows]
@@ -72,7 +76,7 @@ class Prefixes:
         return Prefixes(self.trunk, SharedBuffer(data), 0, length, self.hidden[at])
 
     def cat(self, others: Sequence[Prefixes]) -> Prefixes:
-        """These prefixes, then those of others; a trunk that is not everyone's is copied to each of its prefixes."""
+        """Return these prefixes, followed by the others; a trunk that is not common to all is copied to its prefixes."""
         every = [self, *others]
         if any(p.trunk is not self.trunk for p in every):
             every = [p._untrunked() for p in every]
@@ -97,7 +101,7 @@ class Prefixes:
 
 
 def extend_prefixes(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
-    """The prefixes after each has read its row of `ids[n, t]`."""
+    """Return the prefixes after each has read its row of `ids[n, t]`."""
     for at in range(0, ids.shape[1], STEP):
         prefixes = _step(decoder, prefixes, ids[:, at : at + STEP])
     return prefixes
@@ -109,7 +113,7 @@ def _step(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
     used = int(prefixes.length.max(initial=0))
     buffer, version = prefixes.buffer, prefixes.version + 1
     if not buffer.claim(prefixes.version):
-        # Someone else has written on after this state: it goes its own way, in a copy.
+        # Another state has appended to the buffer after this state, which must take a copy.
         buffer, version = SharedBuffer([data[:, :, :, :used].clone() for data in buffer.data]), 0
     _grown(buffer.data, used, t)
     attention = _StateAttention(prefixes, buffer.data, t, decoder.shape.scale, decoder.shape.cap)
@@ -120,10 +124,10 @@ def _step(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
 
 
 def _grown(layers: list[Tensor], used: int, t: int) -> None:
-    """Room for t more tokens, and half as much again: the copies of a growing buffer add up to twice its final size.
+    """Make room for t more tokens and half as many again, so that all copies add up to twice the final size.
 
-    A layer at a time, in the list itself, so that old and new never lie side by side as a whole. Blanks are masked, not
-    skipped, so they are zeros, which cannot become nan.
+    The list gets one new layer at a time, so that the old and the new buffer never take memory as a whole. Blanks are masked
+    and not skipped, so blanks are zeros, which cannot become nan.
     """
     if layers and layers[0].shape[3] < used + t:
         room = used + t + max(16, (used + t) // 2)
@@ -134,7 +138,7 @@ def _grown(layers: list[Tensor], used: int, t: int) -> None:
 
 
 class _StateAttention:
-    """t new tokens of each of n prefixes, over the trunk, what the prefix read since, and one another."""
+    """The attention of t new tokens of each of n prefixes to the trunk, the prefix's own tokens, and each other."""
 
     def __init__(
         self, prefixes: Prefixes, data: list[Tensor], t: int, scale: float, cap: float | None
@@ -149,7 +153,7 @@ class _StateAttention:
         self._masks: dict[int | None, Tensor] = {}
 
     def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Do as `Attention` says; keys and values are appended on the way."""
+        """Do as `Attention` says, and append the keys and values."""
         n, t = self.places.shape
         heads, dim = q.shape[1:]
         kv = k.shape[1]
@@ -186,7 +190,7 @@ class _StateAttention:
         return out.view(n, kv, heads // kv, t, dim).permute(0, 3, 1, 2, 4).reshape(n * t, heads * dim)
 
     def _mask(self, window: int | None, shared: int) -> Tensor | None:
-        """`[n, t, shared + used]`, or None where every query sees every key."""
+        """Return the mask `[n, t, shared + used]`, or None where every query sees every key."""
         if self.even and self.t == 1 and (window is None or shared + self.used <= window):
             return None
         if window not in self._masks:

@@ -1,4 +1,4 @@
-"""A prefix tree cut into passes of bounded size: which tokens go together, and what each may attend to."""
+"""The passes of bounded size into which a prefix tree is cut, with the tokens that each token may attend to."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ import numpy as np
 from pofx.lm.trace import Ints
 from pofx.models.pretrained.inference.prefix_tree import PrefixTree
 
-# Runs laid side by side for attention may be so much shorter than the longest of them.
+# A run of an attention group has at least this share of the length of the longest run.
 ALIKE = 0.75
-# From so many tokens on, what siblings have above them is looked at once for all of them, and not copied for each.
+# If siblings have at least so many tokens above them, attention reads these tokens once, and does not copy them.
 SHARED = 32
 
 
 @dataclass(frozen=True, eq=False)
 class AttentionGroup:
-    """Runs that attend alike: after `above` tokens each, of at most `longest` tokens.
+    """Runs of similar length that have the same number of tokens above them.
 
-    queries: `[g, s]` rows of the pass. keys: `[g, above + s]` rows of what was kept and the pass, in order of
-    position. Blanks, after the shorter runs, repeat some row: no query looks ahead, so none sees a blank key, and
-    what blank queries see is dropped. siblings: whether all have the same tokens above them.
+    Blanks after the shorter runs repeat some row. No query sees a later key, so no query sees a blank, and the outputs of
+    blanks are dropped.
+
+    Attributes:
+        above: The number of tokens above each run.
+        queries: `[g, s]`, the rows of the pass.
+        keys: `[g, above + s]`, the rows of the kept tokens and the pass, in order of position.
+        siblings: Whether all runs have the same tokens above them.
     """
 
     above: int
@@ -35,8 +40,13 @@ class AttentionGroup:
 class Pass:
     """N tokens that go through the network together.
 
-    ids, positions, rows: `[N]`; rows: of the tree's stream. groups: for attention. back: `[N]`, where each token
-    is among the groups' queries, laid end to end. keep: rows of (kept before, this pass) that later ones attend to.
+    Attributes:
+        ids: `[N]`, the ids.
+        positions: `[N]`, the positions.
+        rows: `[N]`, the places in the tree's stream.
+        groups: The groups of attention.
+        back: `[N]`, the place of each token among the queries of all groups, end to end.
+        keep: The rows of the kept tokens and this pass to which later passes attend.
     """
 
     ids: Ints
@@ -48,10 +58,10 @@ class Pass:
 
 
 def schedule_passes(tree: PrefixTree, budget: int) -> Iterator[Pass]:
-    """Yield the tree in preorder, about `budget` tokens a pass; a longer run is cut into several.
+    """Yield the tree in preorder, about `budget` tokens a pass; a longer run is cut into several runs.
 
-    Between two passes only the ancestors of what comes next are kept, the runs of one path: memory is bounded by the
-    budget and the longest sequence, however many sequences there are.
+    Between two passes only the ancestors of the next run are kept, which are the runs of one path. So the budget and the
+    longest sequence bound the memory, and the number of sequences does not.
     """
     runs = _cut(tree, budget)
     kept: dict[int, Ints] = {}  # rows, in the numbering of the pass, of each open run
@@ -98,9 +108,9 @@ class _Run:
 
 
 def _cut(tree: PrefixTree, budget: int) -> list[_Run]:
-    """Return the nodes, none longer than the budget; parents are numbers in this list."""
+    """Return the nodes, each at most as long as the budget; a parent is a number in this list."""
     out: list[_Run] = []
-    last: list[int] = []  # of each node, its last run
+    last: list[int] = []  # the last run of each node
     for begin, size, depth, parent in zip(
         tree.begin.tolist(), tree.length.tolist(), tree.depth.tolist(), tree.parent.tolist()
     ):
@@ -121,10 +131,12 @@ def _chain(runs: list[_Run], kept: dict[int, Ints], k: int) -> list[Ints]:
 
 
 def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[AttentionGroup, ...], Ints]:
-    """Runs after equally many tokens and of like length go together."""
+    """Group runs of similar length that have equally many tokens above them."""
     family = [(r.depth, r.parent if r.depth >= SHARED else -1) for r in runs]
     order = sorted(range(len(runs)), key=lambda k: (family[k], -runs[k].size))
-    places = [int(c[-r.size]) - n_kept for c, r in zip(chains, runs)]  # of a run's first token in the pass
+    places = [
+        int(c[-r.size]) - n_kept for c, r in zip(chains, runs)
+    ]  # the place of a run's first token in the pass
     out: list[AttentionGroup] = []
     back = np.zeros(sum(r.size for r in runs), dtype=np.int64)
     laid = start = 0

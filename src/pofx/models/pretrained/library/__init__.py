@@ -1,1 +1,1 @@
-"""The forward pass of `transformers`: for architectures that our decoder lacks, and as a check of ours."""
+"""The forward pass of `transformers`, for architectures that pofx's decoder lacks, and as a check of the decoder."""

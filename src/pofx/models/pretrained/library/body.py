@@ -1,4 +1,4 @@
-"""The library's own forward, for checkpoints that our decoder does not cover: slower, never other numbers."""
+"""The library's own forward pass, for checkpoints that pofx's decoder does not cover; it is slower, with equal numbers."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from pofx.models.pretrained.checkpoint.library_calls import quiet
 from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.prefix_tree import PrefixTree
 
-WHOLE_BUDGET = 256  # tokens of a pass whose logits are all there at once
-NEVER = 1 << 62  # no run is worth sharing: each sequence goes through by itself
+WHOLE_BUDGET = 256  # tokens of a pass that computes all its logits at once
+NEVER = 1 << 62  # no shared run spares so many tokens, so each sequence is read by itself
 
 
 @contextmanager
 def report_layers(model: Any, report: Callable[[float], None]) -> Iterator[None]:
-    """report(share): after each layer of the model, how much of a pass is done; the head is one more.
+    """Call `report` after each layer of the model with the share of a pass that is done; the head counts as a layer.
 
-    The layers are the longest list of modules. A model that calls them in another way tells less, or nothing.
+    The layers are the longest list of modules. A model that calls its layers in another way reports less, or nothing.
     """
     lists = [list(m) for m in model.modules() if isinstance(m, torch.nn.ModuleList)]
     layers = max(lists, key=len, default=[])
@@ -50,14 +50,14 @@ def report_layers(model: Any, report: Callable[[float], None]) -> Iterator[None]
 
 
 class TokenPrefixes:
-    """What n prefixes have read, as their tokens: `ids[i]` of each. hidden: `[n, d]`, of the last."""
+    """The state of n prefixes: the tokens `ids[i]` of each, and `hidden[n, d]`, the final state of each last token."""
 
     def __init__(self, ids: tuple[Ints, ...], hidden: Tensor) -> None:
         self.ids, self.hidden = ids, hidden
 
     @property
     def sizes(self) -> Ints:
-        """Tokens that each prefix has read."""
+        """The number of tokens of each prefix, `[n]`."""
         return np.array([len(i) for i in self.ids], dtype=np.int64)
 
     def take(self, rows: Ints) -> TokenPrefixes:
@@ -66,22 +66,27 @@ class TokenPrefixes:
         return TokenPrefixes(tuple(self.ids[int(r)] for r in at), self.hidden[torch.from_numpy(at)])
 
     def cat(self, others: Sequence[TokenPrefixes]) -> TokenPrefixes:
-        """These, then those of others."""
+        """Return these prefixes, followed by the others."""
         every = [self, *others]
         return TokenPrefixes(tuple(i for t in every for i in t.ids), torch.cat([t.hidden for t in every]))
 
 
 class LibraryBody:
-    """Hidden states by the library's forward, sequences of one length side by side, so that nothing is padded.
+    """The hidden states of the library's forward pass, which reads sequences of equal length together, without padding.
 
-    States re-read their tokens: right for every architecture, also those whose caches are no plain keys and values.
+    States re-read their tokens, which is right for every architecture, also for caches other than keys and values.
+
+    Args:
+        model: A body that ends in hidden states, or a whole model, which ends in logits.
+        width: The size of a hidden state.
+        whole: Whether the model is a whole model.
     """
 
     worth = NEVER
     libraries: tuple[str, ...] = ("torch", "transformers")
 
     def __init__(self, model: Any, width: int, whole: bool = False) -> None:
-        """model: a body that ends in hidden states of so many numbers, or a whole model, read for its logits."""
+
         self.model, self.width, self.whole = model, width, whole
 
     def hidden_states(
@@ -115,12 +120,12 @@ class LibraryBody:
         return TokenPrefixes(longer, hidden)
 
     def branches(self, carry: TokenPrefixes, head: Head, fits: Callable[[int], None]) -> None:
-        """None: by extension."""
+        """Return None, since this body reads branches by `extend` only."""
         return
 
     @torch.inference_mode()
     def _read(self, ids: Ints) -> Tensor:
-        with quiet():  # some types tell at each length how they go about it
+        with quiet():  # some types log their choice of an algorithm for each length
             out = self.model(input_ids=torch.from_numpy(ids), use_cache=False)
         found: Tensor = out.logits if self.whole else out.last_hidden_state
         return found.float()

@@ -21,8 +21,8 @@ from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
 from pofx.models.pretrained.checkpoint.weights import check_finite
 from pofx.models.pretrained.inference.context_length import use_long_factors
 
-# Tables of zeros and ones or of angles, which older versions of the library stored and newer ones compute. A mask has
-# four axes, so that the bias of an attention, which has one, is never taken for it.
+# Tables of zeros and ones or of angles, which older versions of the library stored and newer versions compute. A mask has
+# four axes, so the bias of an attention, which has one axis, is never taken for a mask.
 _COMPUTED = re.compile(
     r"(?:^|\.)(?:attn|attention|self_attn|crossattention)(?:\.attention)?\.(?:bias|masked_bias|causal_mask|embed_positions)$"
     r"|(?:^|\.)rotary_emb\.(?:inv_freq|cos_cached|sin_cached)$|(?:^|\.)(?:position_ids|token_type_ids)$"
@@ -34,10 +34,13 @@ _OTHER = "use the config.json that was saved with these weights"
 def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") -> Any:
     """Return the library's model of a checkpoint, in evaluation mode: its own class, and the tensors of the checkpoint.
 
-    rope: "long" turns rotary positions by the long factors of `longrope` whatever the length of a text.
+    Args:
+        checkpoint: The checked files.
+        dtype: The dtype of the weights.
+        rope: "long" takes the long factors of `longrope` for texts of all lengths.
 
-    `BadSource` for weights that are not finite, places without a tensor, tensors without a place, and for whatever
-    the library raises on the files.
+    Raises:
+        BadSource: A weight is not finite, a place has no tensor, a tensor has no place, or the library refuses the files.
     """
     require("transformers", "hf", "a pretrained model")
     check_finite(checkpoint)
@@ -55,16 +58,16 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
                 config=made,
                 state_dict=slices,
                 dtype=dtype,
-                ignore_mismatched_sizes=True,  # they are named below
+                ignore_mismatched_sizes=True,  # the error below names these tensors
                 local_files_only=True,
                 output_loading_info=True,
             )
-    # The library fills what is missing with random numbers, and drops what is left, with a warning at most.
+    # The library fills missing weights with random numbers, and drops tensors without a place, with a warning at most.
     lacking = sorted([*found["missing_keys"], *(str(name) for name, *_ in found["mismatched_keys"])])
     if lacking:
         raise BadSource(
             f"{checkpoint.directory}: expected a tensor for each weight of a {type(model).__name__}, got "
-            f"none that fit {first_names(lacking)}",
+            f"no fitting tensor for {first_names(lacking)}",
             _OTHER,
         )
     left = sorted(k for k in found["unexpected_keys"] if not _computed(k, checkpoint.tensors))
@@ -76,28 +79,28 @@ def read_model(checkpoint: Checkpoint, dtype: torch.dtype, rope: str = "short") 
         )
     model.eval().requires_grad_(False)
     with torch.inference_mode():
-        # Sizes that the weights do not show, such as a window of 0, are noticed by the first forward.
+        # The first forward pass shows bad sizes that the weights do not show, such as a window of 0.
         library_logits(model, torch.zeros((1, 2), dtype=torch.int64), checkpoint.directory)
     return model
 
 
 def first_names(names: Sequence[str], most: int = 3) -> str:
-    """Return the first few of many names."""
+    """Return the first few of many names, for a message."""
     shown = ", ".join(n[:80] for n in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _class_for(kind: str) -> Any:
-    """Return the causal class that the library has for a model type; code of a model's own is never asked for."""
+    """Return the library's causal class of a model type, and never the code of a model."""
     import transformers
 
     name = library_class(kind)
-    assert name is not None  # noqa: S101  (ours: refused with the config)
+    assert name is not None  # noqa: S101  (ours: `check_config` refuses a type without a class)
     return getattr(transformers, name)
 
 
 def _slices(checkpoint: Checkpoint, open_files: ExitStack) -> dict[str, Any]:
-    """Name to tensor in its file, unread. The library is given these, since by itself it may choose another file."""
+    """Return each tensor in its file, unread, by its name, since the library itself might choose another file."""
     from safetensors import safe_open
 
     with library_call(checkpoint.directory):
@@ -108,7 +111,7 @@ def _slices(checkpoint: Checkpoint, open_files: ExitStack) -> dict[str, Any]:
 def _computed(name: str, tensors: Mapping[str, StoredTensor]) -> bool:
     if not _COMPUTED.search(name):
         return False
-    # The library may say where it looked, with a name before the stored one.
+    # The library may put a name before the stored name.
     stored = next((t for n, t in tensors.items() if name == n or name.endswith(f".{n}")), None)
     return not name.endswith(".bias") or (stored is not None and len(stored.shape) == 4)
 

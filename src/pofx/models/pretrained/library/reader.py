@@ -1,4 +1,4 @@
-"""How a model of the library is read: by its hidden states and our output layer if both agree, else by its logits."""
+"""The reader of a model of the library: its hidden states and pofx's head where both agree, else its logits."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pofx.models.pretrained.probe import (
 )
 
 _ONE = torch.zeros(1, 1, dtype=torch.int64)  # a text of one token
-# What the library's code raises where a model has no body that can be read apart.
+# The exceptions of the library's code for a model whose body cannot be read by itself.
 _NO_BODY = (AttributeError, TypeError, ValueError, RuntimeError, KeyError, IndexError, NotImplementedError)
 
 
@@ -40,7 +40,7 @@ def make_reader(model: Any, where: Path, dtype: torch.dtype, kind: str) -> tuple
     """Return the body and the head of a model. `kind` is the result of `compare_with_library`: "head" or "whole"."""
     if kind == "head":
         inner = _inner(model)
-        assert inner is not None  # noqa: S101  (ours: found so in float32)
+        assert inner is not None  # noqa: S101  (ours: the comparison in float32 found the body)
         return LibraryBody(inner, _weight(model).shape[1]), _head(model, dtype)
     logits = _logits(model, where)
     return LibraryBody(model, len(logits), whole=True), LogitsHead(logits)
@@ -53,7 +53,7 @@ def compare_with_library(
 
     Args:
         model: The model of the library.
-        where: Its directory, for messages.
+        where: The directory of the model, for messages.
         known: The result of an earlier comparison, or None. With a result the model is known to be causal; without one,
             the test for it takes a pass for each token of the probe.
 
@@ -80,25 +80,25 @@ def compare_with_library(
         off = largest_difference(read_probe(body, head, ids), said)
         if not off <= bound:
             raise BadSource(
-                f"{where}: expected a model that says the same of a text twice, got its log p {off:.2g} nats a "
-                "token apart",
+                f"{where}: expected equal log p of a text in two passes, got a difference of {off:.2g} nats a "
+                "token",
                 "use a model without dropout or noise",
             )
     if known is None:
         moved, tokens = measure_lookahead(body, head, inputs, context)
         if not moved <= AHEAD:
             raise BadSource(
-                f"{where}: expected a causal language model, got a model whose log p of a token differs by "
-                f"{moved:.2g} nats with what follows the token in a text of {tokens} tokens, so that its distributions are "
-                "of no joint distribution",
-                "use a model that reads from left to right alone",
+                f"{where}: expected a causal language model, got a model whose log p of a token changes by "
+                f"{moved:.2g} nats with later tokens in a text of {tokens} tokens, so that texts have no joint "
+                "distribution",
+                "use a model that reads from left to right only",
             )
     return body, head, ProbeResult(said, kind)
 
 
 @torch.inference_mode()
 def _logits(model: Any, where: Path) -> torch.Tensor:
-    """Of a text of one token: how many rows there are, and which of them no text reaches."""
+    """Return the logits of a text of one token, which show the number of rows, and the rows that are always −∞."""
     found: torch.Tensor = library_logits(model, _ONE, where)[0, -1]
     return found
 
@@ -110,7 +110,7 @@ def _weight(model: Any) -> Any:
 
 
 def _inner(model: Any) -> Any:
-    """Return the model without its head, None where the library does not say which part that is."""
+    """Return the model without its head; None where the library does not name this part."""
     base = model.base_model
     if base is model:
         base = getattr(model, "model", None)
@@ -119,7 +119,7 @@ def _inner(model: Any) -> Any:
 
 @torch.inference_mode()
 def _can_be_split(model: Any, rows: int) -> bool:
-    """Return whether the body ends in hidden states that the head's matrix fits: ELECTRA's head is narrower."""
+    """Return whether the matrix of the head fits the hidden states of the body, unlike ELECTRA's, which is narrower."""
     weight, inner = _weight(model), _inner(model)
     if weight is None or inner is None or len(weight) != rows:
         return False

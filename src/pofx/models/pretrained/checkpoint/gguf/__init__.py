@@ -1,1 +1,1 @@
-"""GGUF files: read, checked, and converted to a directory as the hub has it."""
+"""GGUF files are read, checked, and converted to a checkpoint directory in the layout of Hugging Face."""

@@ -1,4 +1,4 @@
-"""Which GGUF models can be converted without a change of the distribution they state."""
+"""The GGUF models that can be converted without a change of their distribution."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pofx.errors import BadSource
 from pofx.models.pretrained.checkpoint.config_fields import HEAD_DIM, HEADS, LAYERS, ROWS, WIDTH, size
 from pofx.models.pretrained.checkpoint.gguf.header import ELSE, GgufHeader
 
-# Architectures whose conversion is held against the original weights by the tests.
+# Architectures whose conversion the tests compare with the original weights.
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "phi3", "starcoder2")
-# Keys that change the distribution, and that transformers reads nothing of: refused unless they say "as usual".
+# Keys that change the distribution, and that transformers ignores. A file is refused unless its value is a usual one.
 _USUAL: Mapping[str, tuple[Any, ...]] = {
     "rope.scaling.type": ("none", "linear"),
     "rope.scaling.attn_factor": (1.0,),
@@ -29,7 +29,7 @@ _USUAL: Mapping[str, tuple[Any, ...]] = {
     "use_parallel_residual": (),
     "expert_count": (0,),
 }
-# Sizes that a library divides by and builds with before it looks at a tensor.
+# Sizes by which a library divides, or builds layers, before it reads a tensor.
 _COUNTS = (
     "block_count",
     "context_length",
@@ -41,19 +41,19 @@ _COUNTS = (
     "vocab_size",
 )
 _MOST = 10**9
-# Keys that must agree with the config that transformers makes, where it has the number from elsewhere.
+# Keys that must agree with the config of transformers, which takes these numbers from elsewhere.
 _AGREE = {
     "attention.key_length": "head_dim",
     "attention.sliding_window": "sliding_window",
     "attn_logit_softcapping": "attn_logit_softcapping",
     "final_logit_softcapping": "final_logit_softcapping",
 }
-# Layers of the 27B models, whose attention scale no GGUF states and whose config would get that of the others.
+# Layers of the 27B models. No GGUF states their attention scale, and their config would get the scale of smaller models.
 _OTHER_SCALE = {"gemma2": 46, "gemma3": 62}
 
 
 def check_architecture(header: GgufHeader) -> str:
-    """Return the architecture of a GGUF file, one that is converted without loss; `BadSource` for another."""
+    """Return the architecture of a GGUF file, if it is converted without loss; raise `BadSource` for another."""
     metadata = header.metadata
     name = metadata.get("general.architecture")
     if name not in ARCHITECTURES or not isinstance(name, str):
@@ -63,7 +63,7 @@ def check_architecture(header: GgufHeader) -> str:
             header,
             "a whole model",
             f"one of {metadata['split.count']!r} parts",
-            "join them with llama-gguf-split --merge",
+            "join the parts with llama-gguf-split --merge",
         )
     for key, usual in _USUAL.items():
         found = metadata.get(f"{name}.{key}")
@@ -75,7 +75,7 @@ def check_architecture(header: GgufHeader) -> str:
             refuse(header, f"a whole number from 1 to {_MOST:,} for {key}", repr(found))
     blocks = metadata.get(f"{name}.block_count")
     seen = {int(m[1]) for t in header.tensors if (m := re.match(r"blk\.(\d{1,6})\.", t.name))}
-    # Before any library is asked to build so many layers.
+    # The number is checked before a library builds so many layers.
     if type(blocks) is not int or seen != set(range(blocks)):
         refuse(header, f"the tensors of {blocks!r:.20} layers (block_count)", f"those of {len(seen)}")
     if blocks == _OTHER_SCALE.get(name):
@@ -88,11 +88,11 @@ def check_architecture(header: GgufHeader) -> str:
 
 
 def check_agreement(header: GgufHeader, config: Mapping[str, Any], n_tokens: int) -> None:
-    """Raise `BadSource` where the config that a library made of the metadata contradicts it, or the tensors."""
+    """Raise `BadSource` where the config that a library made of the metadata contradicts the metadata or the tensors."""
     arch = header.metadata["general.architecture"]
     for key, name in _AGREE.items():
         found = header.metadata.get(f"{arch}.{key}")
-        # A window that this architecture's config knows nothing of would be dropped.
+        # A window for which the architecture's config has no field would be dropped.
         if (
             found is not None
             and config.get(name) != found
@@ -111,5 +111,5 @@ def check_agreement(header: GgufHeader, config: Mapping[str, Any], n_tokens: int
 
 
 def refuse(header: GgufHeader, expected: str, found: str, then: str = ELSE) -> NoReturn:
-    """Raise `BadSource` about a GGUF file; then: the advice."""
+    """Raise `BadSource` about a GGUF file, with the advice `then`."""
     raise BadSource(f"{header.path}: expected {expected}, got {found:.120}", then)

@@ -1,4 +1,4 @@
-"""The process in which a stranger's GGUF tokenizer is made: the task that `apart` starts."""
+"""The process that makes the tokenizer of a stranger's GGUF file, which `write_tokenizer_apart` starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make(path: Path, rows: int, directory: Path, pre: str | None) -> None:
 
 
 def _task(request: Mapping[str, Any]) -> Callable[[], None]:
-    from transformers import PreTrainedTokenizerFast  # noqa: F401  (loaded before the limits hold)
+    from transformers import PreTrainedTokenizerFast  # noqa: F401  (the import comes before the limits hold)
 
     return lambda: make(Path(request["path"]), request["rows"], Path(request["directory"]), request["pre"])
 

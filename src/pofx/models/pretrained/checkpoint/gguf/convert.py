@@ -1,8 +1,8 @@
-"""A GGUF file as a checkpoint directory: config.json, model.safetensors in float32, tokenizer.json, and a card.
+"""A GGUF file becomes a checkpoint directory: config.json, model.safetensors in float32, tokenizer.json, and a card.
 
-The numbers are those of `transformers.modeling_gguf_pytorch_utils.load_gguf_checkpoint`, tensor for tensor; the file
-is parsed once instead of three times (6 s instead of 18 for SmolLM2), and what that conversion would drop in silence
-is refused: rotary scaling, tensors without a place, places without a tensor.
+The numbers equal those of `transformers.modeling_gguf_pytorch_utils.load_gguf_checkpoint`, tensor for tensor. pofx parses
+the file once, and not three times (6 s in place of 18 s for SmolLM2). The library would drop some content in silence, which
+pofx refuses: unknown rotary scaling, tensors without a place, and places without a tensor.
 """
 
 from __future__ import annotations
@@ -54,12 +54,19 @@ def convert(
 ) -> None:
     """Write a GGUF file into an empty directory as a checkpoint in the layout of Hugging Face.
 
-    name: of the source, for the card. pre: as in `read_tokens`. progress: called with the stage and the fraction of
-    it that is done. `BadSource`, in one line, for a file that is damaged, of an architecture that is not in
-    `ARCHITECTURES`, or that the conversion would change. `MissingExtra` without the extra [hf].
+    Args:
+        path: The GGUF file.
+        directory: The directory to fill.
+        name: The name of the source, for the card.
+        progress: A function that is called with a stage and the fraction of the stage that is done.
+        pre: The split of texts, as in `read_tokens`.
+
+    Raises:
+        BadSource: The file is damaged, has an architecture outside `ARCHITECTURES`, or would be changed by the conversion.
+        MissingExtra: The extra [hf] is not installed.
 
     Right: `keep_model("smollm2-0a1b", converted_size(path), lambda part: convert(path, part, "smollm2"))`.
-    Wrong: into a directory that others read meanwhile.
+    Wrong: a directory that other processes read meanwhile.
     """
     for module in ("torch", "transformers", "gguf"):
         require(module, "hf", "a GGUF model")
@@ -80,7 +87,7 @@ def convert(
 
 
 def converted_size(path: str | Path) -> int:
-    """Bytes of the checkpoint that a GGUF file becomes, about: four an element, and the tokenizer."""
+    """Return about how many bytes the checkpoint of a GGUF file takes: four for each element, and the tokenizer."""
     header = read_header(path)
     return sum(4 * math.prod(t.shape) for t in header.tensors) + 2 * header.data + (1 << 20)
 
@@ -98,7 +105,7 @@ def _config(header: GgufHeader, tokens: GgufTokens) -> Any:
         config.rope_parameters = llama3_scaling(header, _floats(header, frequencies), config)
     elif (linear := linear_scaling(header, config)) is not None:
         config.rope_parameters = linear
-    # Two numbers that the conversion leaves out, though the configs have a place for them.
+    # The conversion of the library leaves out these two numbers, though the configs have fields for them.
     for key, name in (
         ("phi3.attention.sliding_window", "sliding_window"),
         ("gpt2.context_length", "n_positions"),
@@ -112,9 +119,9 @@ def _config(header: GgufHeader, tokens: GgufTokens) -> Any:
 
 
 def _short(header: GgufHeader, n_tokens: int) -> bytes:
-    """Return the file without its vocabulary and its weights: all that a config is made of, and read in no time.
+    """Return the file without its vocabulary and its weights, of which transformers makes the config in no time.
 
-    Tensors keep their names alone, since transformers asks whether there is an output.weight.
+    Tensors keep only their names, since transformers tests whether the file has an output.weight.
     """
     raw = header.path.open("rb")
     with raw:
@@ -138,7 +145,7 @@ def _text(s: str) -> bytes:
 
 
 def _write_weights(header: GgufHeader, config: Any, directory: Path, report: StageListener) -> None:
-    """model.safetensors, by transformers' own name map and processors, one tensor after the other."""
+    """Write model.safetensors by the name map and the processors of transformers, one tensor after the other."""
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.modeling_gguf_pytorch_utils import (
@@ -188,10 +195,10 @@ def _write_weights(header: GgufHeader, config: Any, directory: Path, report: Sta
 
 @dataclass(frozen=True)
 class _Shallow:
-    """A model as transformers' name map asks of it, without the modules of its layers.
+    """A model without the modules of its layers, for the name map of transformers.
 
-    The map is made anew for each of 397 modules of SmolLM2, which takes 6 s, and all but the outermost two add
-    nothing to it; where one did, a tensor would be without a place, and the file refused.
+    The library makes the map again for each of 397 modules of SmolLM2, which takes 6 s. Only the two outermost modules add
+    entries to the map. If another module did, a tensor would have no place, and the file would be refused.
     """
 
     model: Any
@@ -199,29 +206,30 @@ class _Shallow:
 
     @property
     def config(self) -> Any:
-        """The model's."""
+        """The config of the model."""
         return self.model.config
 
     def state_dict(self) -> Any:
-        """Return the model's."""
+        """Return the state of the model."""
         return self.model.state_dict()
 
     def named_children(self) -> list[tuple[str, _Shallow]]:
-        """Return the modules right below, down to the depth."""
+        """Return the modules directly inside the model, down to the depth."""
         return (
             [(n, _Shallow(m, self.depth - 1)) for n, m in self.model.named_children()] if self.depth else []
         )
 
 
 def _facts(config: Any) -> dict[str, Any]:
-    """Return what the processors ask of a config, by the names they use."""
+    """Return the fields of a config that the processors of the library read."""
     return {"num_key_value_heads": getattr(config, "num_key_value_heads", None), **config.to_dict()}
 
 
 def _floats(header: GgufHeader, tensor: GgufTensor) -> NDArray[np.float32]:
     """Return a tensor in float32, by gguf's own dequantisation, whose bits are llama.cpp's.
 
-    A piece at a time: gguf by itself takes 16 rows a time, three times slower for narrow matrices.
+    The tensor is dequantised in pieces of equal size, since gguf's own 16 rows at a time are three times slower for narrow
+    matrices.
     """
     import gguf
 
@@ -233,7 +241,7 @@ def _floats(header: GgufHeader, tensor: GgufTensor) -> NDArray[np.float32]:
             header,
             f"{tensor.size} bytes of {tensor.name!r}",
             f"{raw.size}",
-            "it changed while it was read; start again",
+            "keep the file unchanged while it is read, and start again",
         )
     kind, (block, block_bytes) = gguf.GGMLQuantizationType(tensor.type), BLOCKS[tensor.type]
     out = np.empty(raw.size // block_bytes * block, np.float32)
@@ -246,7 +254,7 @@ def _floats(header: GgufHeader, tensor: GgufTensor) -> NDArray[np.float32]:
 
 
 def _write_card(header: GgufHeader, tokens: GgufTokens, name: str, directory: Path, pre: str | None) -> None:
-    """What the other files do not say, or not as plainly: what is put around texts, and which tokens are none."""
+    """Write the facts that the other files lack: the tokens put around texts, and the tokens that spell no text."""
     info = header.path.stat()
     card = {
         "format": FORMAT,

@@ -1,9 +1,9 @@
-"""The header of a GGUF file, every number in it checked against the file before anything is made of it.
+"""The header of a GGUF file, whose numbers are all checked against the file before they are used.
 
     "GGUF" version:u32 tensors:u64 pairs:u64 | (key type value)* | (name dims… type offset)* | padding | data
 
-The well-kept readers take such numbers on trust: a file of 43 bytes that says "two billion" keeps them busy for
-minutes, others crash them. So this small reader goes first, and they see only what it let pass.
+Other readers believe the numbers: 43 bytes with the number "two billion" keep them busy for minutes, and other files crash
+them. So this reader reads a file first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pofx.errors import BadSource
 
 Value = str | bool | int | float | tuple[str, ...] | tuple[bool, ...] | tuple[int, ...] | tuple[float, ...]
 
-# What to do about a file that cannot be read as it is.
+# The advice about a file that cannot be read as it is.
 ELSE = "download or copy it again, or use the model's safetensors"
 
 VERSIONS = (2, 3)
@@ -37,7 +37,7 @@ MAX_NAME = 1 << 8  # ggml itself takes 64 bytes
 MAX_DIMENSIONS = 4
 ALIGNMENT_KEY = "general.alignment"
 
-# ggml type -> (elements a block, bytes a block). The gaps are types that ggml gave up.
+# ggml type -> (elements a block, bytes a block). ggml no longer has the types in the gaps.
 BLOCKS: Mapping[int, tuple[int, int]] = MappingProxyType(
     {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 40)}
     | {10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292)}
@@ -59,7 +59,7 @@ _U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
 
 @dataclass(frozen=True)
 class GgufTensor:
-    """One tensor: its shape in numpy's order (the last index runs fastest), and the bytes `start : start + size`."""
+    """A tensor: its shape in numpy's order (the last index runs fastest), and its bytes `start : start + size`."""
 
     name: str
     shape: tuple[int, ...]
@@ -70,10 +70,10 @@ class GgufTensor:
 
 @dataclass(frozen=True)
 class GgufHeader:
-    """What a GGUF file says of itself.
+    """The header of a GGUF file.
 
-    metadata: key -> text, number, truth value, or a tuple of one of these. spans: key -> the bytes (start, end) of
-    the pair in the file. data: where tensor data begins. size: bytes of the whole file.
+    `metadata` has a text, a number, a truth value or a tuple of them for each key; `spans` has the bytes (start, end) of
+    each pair. `data` is the byte at which the data of tensors begin, and `size` the bytes of the whole file.
     """
 
     path: Path
@@ -87,17 +87,17 @@ class GgufHeader:
 
 
 def read_header(path: str | Path) -> GgufHeader:
-    """Return the header of a GGUF file (version 2 or 3, little endian), or `BadSource` in one line.
+    """Return the header of a GGUF file (version 2 or 3, little endian); raise `BadSource` for any other file.
 
-    262,144 tokens take 0.3 s. A file of 1 MB, whatever is in it, is decided in less: each count is held against
-    the bytes that are left before it is used, and every item costs at least one of them.
+    262,144 tokens take 0.3 s. Any file of 1 MB takes less, since each count is compared with the bytes that are left before
+    the count is used, and every item takes at least one byte.
 
-    Right: `read_header("model.gguf").metadata["general.architecture"]`. Wrong: to give a library a file that this
-    has not read.
+    Right: `read_header("model.gguf").metadata["general.architecture"]`. Wrong: a library's reader on a file that
+    `read_header` has not checked.
     """
     path = Path(path)
     try:
-        if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise BadSource(
                 f"{path}: expected a GGUF file, got a directory or a device", "name a file that ends in .gguf"
             )
@@ -136,7 +136,7 @@ class _Reader:
             big = " (a big-endian file)" if int.from_bytes(_U32.pack(version), "big") in VERSIONS else ""
             self.bad(f"version {version}{big}, where 2 and 3 are known")
         n_tensors, n_pairs = self.u64("the number of tensors"), self.u64("the number of pairs")
-        # 8 + 1 + 4 + 1 bytes are the least a pair takes, 8 + 1 + 4 + 8 + 4 + 8 the least a tensor takes.
+        # A pair takes at least 8 + 1 + 4 + 1 bytes, and a tensor at least 8 + 1 + 4 + 8 + 4 + 8 bytes.
         self.count("pairs", n_pairs, 14, MAX_PAIRS)
         self.count("tensors", n_tensors, 33, MAX_TENSORS)
         metadata, spans = self.pairs(n_pairs)
@@ -156,8 +156,6 @@ class _Reader:
             MappingProxyType(spans),
         )
 
-    # --- bytes
-
     def take(self, n: int, what: str) -> bytes:
         if n > self.size - self.at:
             self.bad(f"its end at byte {self.size}, in {what}, which wants {_big(n)} bytes from {self.at}")
@@ -171,7 +169,7 @@ class _Reader:
         return int(_U64.unpack(self.take(8, what))[0])
 
     def count(self, what: str, n: int, least: int, most: int) -> None:
-        """Refuse a number of things that the bytes which are left cannot hold."""
+        """Refuse a number of items that takes more bytes than are left."""
         if n > most or n * least > self.size - self.at:
             self.bad(
                 f"{_big(n)} {what} announced with {self.size - self.at} bytes left (and at most {most} known)"
@@ -186,12 +184,10 @@ class _Reader:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
             self.bad(f"{what} at byte {self.at - n} that is no UTF-8: {raw[:16]!r}")
-        # Names become names of files, keys and attributes elsewhere, and are shown to people.
+        # Other modules make files, keys and attributes of names, and messages show the names.
         if most is not None and not text.isprintable():
             self.bad(f"{what} with control characters: {text[:40]!r}")
         return text
-
-    # --- keys and values
 
     def pairs(self, n: int) -> tuple[dict[str, Value], dict[str, tuple[int, int]]]:
         metadata: dict[str, Value] = {}
@@ -234,7 +230,7 @@ class _Reader:
         return tuple(map(bool, raw.tolist()))
 
     def texts(self, key: str, n: int) -> tuple[str, ...]:
-        """`text` n times, without its calls: a vocabulary of 262,144 takes 0.2 s so, 0.5 s otherwise."""
+        """Read n texts without n calls of `text`: a vocabulary of 262,144 tokens takes 0.2 s in place of 0.5 s."""
         data, size, at, out = self.data, self.size, self.at, []
         read = _U64.unpack_from
         for _ in range(n):
@@ -260,10 +256,8 @@ class _Reader:
             self.bad(f"the alignment {a!r:.40}, where a power of two from 8 to {MAX_ALIGNMENT} is known")
         return a
 
-    # --- tensors
-
     def tensor(self) -> GgufTensor:
-        """One row of the table; its place is still counted from the start of the data."""
+        """Return one row of the table of tensors, whose place is still counted from the start of the data."""
         name = self.text("the name of a tensor", MAX_NAME)
         n = self.u32(f"the dimensions of {name!r}")
         if not 1 <= n <= MAX_DIMENSIONS:

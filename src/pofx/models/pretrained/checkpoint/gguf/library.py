@@ -1,4 +1,4 @@
-"""Calls of `transformers` on a GGUF file: in silence, and whatever it raises is the file's fault, in one line."""
+"""Calls of `transformers` on a GGUF file, without output. Each exception of the library becomes an error of one line."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from pofx.models.pretrained.checkpoint.gguf.header import ELSE
 
 @contextmanager
 def gguf_library_call(path: Path) -> Iterator[None]:
-    """`BadSource` for whatever `transformers`, or a panic of tokenizers, raises on a file that passed our reader.
+    """Raise `BadSource` for every exception of `transformers`, or panic of tokenizers, on a file that our reader accepts.
 
-    Right: around one call of the library. Wrong: around code of ours, whose mistakes must look like mistakes.
+    Right: `with gguf_library_call(path): gguf.dequantize(piece, kind)`. Wrong: code of pofx inside the block, whose bugs
+    must look like bugs.
     """
     from transformers.utils import logging
 

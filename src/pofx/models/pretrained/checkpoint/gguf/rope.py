@@ -1,7 +1,7 @@
-"""How a GGUF file scales rotary positions for long texts. The conversion of transformers drops it; here it is kept.
+"""The scaling of rotary positions in a GGUF file, which the conversion of transformers drops and pofx keeps.
 
-Two ways: a factor for all frequencies ("linear"; Gemma 3 from 4B on, in its layers without a window), and Llama 3's,
-which stands in the file as one divisor a frequency, in the tensor rope_freqs.weight.
+A file has one of two scalings. "linear" is one factor for all frequencies (Gemma 3 from 4B on, in the layers without a
+window). The scaling of Llama 3 has one divisor for each frequency, in the tensor rope_freqs.weight.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from pofx.errors import BadSource
 from pofx.models.pretrained.checkpoint.gguf.header import GgufHeader
 
 FREQUENCIES = "rope_freqs.weight"
-# What every Llama 3.1, 3.2 and 3.3 was trained with; only the factor differs (8 or 32).
+# The parameters with which every Llama 3.1, 3.2 and 3.3 was trained; only the factor differs (8 or 32).
 LOW, HIGH, ORIGINAL = 1.0, 4.0, 8192
 MAX_FACTOR = 1e4
 
 
 def linear_scaling(header: GgufHeader, config: Any) -> dict[str, Any] | None:
-    """Return the `rope_parameters` of a config with all frequencies divided by the file's factor; None where it has none.
+    """Return the `rope_parameters` of a config with all frequencies divided by the file's factor; None without a factor.
 
-    Right: after the architecture was checked, which lets no other scaling pass. Wrong: for "yarn".
+    Right: `linear_scaling(header, config)` after `check_architecture`, which refuses other scalings. Wrong: a file with the
+    scaling "yarn".
     """
     arch = header.metadata["general.architecture"]
     factor = header.metadata.get(f"{arch}.rope.scaling.factor")
     if factor in (None, 0.0, 1.0) or header.metadata.get(f"{arch}.rope.scaling.type") == "none":
-        return None  # 0 is how llama.cpp writes "not scaled"; without a type it takes "linear"
+        return None  # llama.cpp writes 0 for "not scaled", and reads a file without a type as "linear"
     if not isinstance(factor, float) or not 1.0 < factor < MAX_FACTOR:
         raise BadSource(
             f"{header.path}: expected a rotary scaling factor from 1 to {MAX_FACTOR:g}, got {factor!r}",
@@ -42,11 +43,11 @@ def linear_scaling(header: GgufHeader, config: Any) -> dict[str, Any] | None:
 
 
 def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: Any) -> dict[str, Any]:
-    """Return the `rope_parameters` of a config whose frequencies are divided so: θ^(−2i/d) / divisors[i].
+    """Return the `rope_parameters` of a config with the frequencies θ^(−2i/d) / divisors[i].
 
-    These numbers are the evidence: the published parameters must give each of them to 1e-5, or it is `BadSource`.
+    The published parameters of Llama 3 must give each divisor to 1e-5; otherwise the function raises `BadSource`.
 
-    Right: with the tensor rope_freqs.weight. Wrong: for other scalings, which stand under keys.
+    Right: the tensor rope_freqs.weight as `divisors`. Wrong: numbers of other scalings, which stand in the metadata.
     """
     theta = float(config.rope_parameters["rope_theta"])
     head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
@@ -72,9 +73,10 @@ def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: A
 
 
 def scaled(theta: float, head_dim: int, factor: float) -> np.ndarray[Any, Any]:
-    """Return what Llama 3 divides each of the head_dim/2 frequencies by.
+    """Return the divisor of each of the head_dim/2 frequencies under the scaling of Llama 3.
 
-    1 for wavelengths under 8192/4, `factor` for those over 8192, and smoothly from one to the other between.
+    The divisor is 1 for wavelengths under 8192/4, `factor` for wavelengths over 8192, and goes smoothly from 1 to `factor`
+    between these two.
     """
     wavelength = 2 * math.pi * theta ** (np.arange(0, head_dim, 2) / head_dim)
     smooth = np.clip((ORIGINAL / wavelength - LOW) / (HIGH - LOW), 0.0, 1.0)

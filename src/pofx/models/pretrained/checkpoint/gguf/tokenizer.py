@@ -1,7 +1,8 @@
 """The tokenizer that a GGUF file describes, as tokenizer.json.
 
-`transformers` rebuilds it; here its inputs are checked first, and what it would lose is put back: how text is split
-before byte pairs are merged (its table has gaps: SmolLM2's digits stand alone), and whether whole pieces go first.
+`transformers` rebuilds the tokenizer. pofx first checks the inputs, and then restores two properties that the library loses:
+how text is split before byte pairs are merged (its table lacks the single digits of SmolLM2), and whether whole pieces are
+looked up first.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from pofx.models.pretrained.checkpoint.gguf.header import ELSE, GgufHeader
 from pofx.models.pretrained.checkpoint.gguf.library import gguf_library_call
 from pofx.vocab.tokenizer.files.tokenizer_json import MAX_BYTES
 
-# What `tokenizer.ggml.token_type` says of a token.
+# The values of `tokenizer.ggml.token_type`.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 MODELS = ("gpt2", "llama")
-# Rebuilding merges from a vocabulary takes time in the square of a token's length; real ones have up to 256 characters.
+# The time to rebuild merges grows with the square of a token's length; tokens of real models have up to 256 characters.
 MAX_TOKEN = 1024
 _IDS: Mapping[str, str] = MappingProxyType(
     {"bos": "bos_token_id", "eos": "eos_token_id", "eot": "eot_token_id"}
     | {"unk": "unknown_token_id", "pad": "padding_token_id"}
 )
-# How llama.cpp names the way text is split (its src/llama-vocab.cpp), where transformers' table has no entry.
+# Names of llama.cpp for ways to split text (src/llama-vocab.cpp) that the table of transformers lacks.
 _GPT2 = ("gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling")
 _DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")
-# Those whose pieces are looked up whole before merging, and that add BOS unless the file says otherwise.
+# Splits whose pieces are looked up whole before merging, and whose tokenizers add BOS unless the file says otherwise.
 _WHOLE = ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "tekken")
-# The split of an architecture whose models have but one, for files that name none. Llamas have many.
+# The split of an architecture whose models all have the same split, for files without a name. Llamas have several splits.
 _IMPLIED: Mapping[str, str] = MappingProxyType(
     {"gpt2": "gpt-2", "qwen2": "qwen2", "qwen3": "qwen2", "starcoder2": "starcoder"}
 )
@@ -50,10 +51,10 @@ _EACH_DIGIT = {
 
 @dataclass(frozen=True)
 class GgufTokens:
-    """The vocabulary of a GGUF file, checked: tokens and their types by id, and what it says of BOS, EOS and the like.
+    """The checked vocabulary of a GGUF file: tokens and their types by id, and the control tokens.
 
-    ids: of "bos", "eos", "eot", "unk", "pad", None where the file names none. add_bos, add_eos: whether the
-    tokenizer puts them around every text. pre: how text is split first, by llama.cpp's name.
+    `ids` has the ids of "bos", "eos", "eot", "unk" and "pad"; None for a token that the file does not name. `add_bos` and
+    `add_eos` say whether the tokenizer puts the token around every text. `pre` is llama.cpp's name of the split of texts.
     """
 
     model: str
@@ -70,12 +71,18 @@ class GgufTokens:
 
 
 def read_tokens(header: GgufHeader, pre: str | None = None) -> GgufTokens:
-    """Return the vocabulary of a GGUF file; `BadSource` where it is missing, contradictory, or of a kind not known here.
+    """Return the vocabulary of a GGUF file.
 
-    pre: how text is split before byte pairs are merged, by llama.cpp's name, in place of what the file says. A file that
-    says nothing has the split of its architecture, or is refused where models of the architecture have several.
+    Args:
+        header: The header of the file.
+        pre: llama.cpp's name of the split of texts before byte pairs are merged, in place of the name in the file. Without
+            both names the split is that of the architecture, or the file is refused where the architecture has several.
 
-    Right: before `write_tokenizer`, which trusts it. Wrong: on a header whose architecture nobody has looked at.
+    Raises:
+        BadSource: The vocabulary is missing, contradicts itself, or is of an unknown kind.
+
+    Right: `read_tokens(header)` before `write_tokenizer`, which trusts the tokens. Wrong: a header before
+    `check_architecture`.
     """
     metadata = _TokenizerMetadata(header)
     model = metadata.text("model", "")
@@ -113,15 +120,25 @@ def read_tokens(header: GgufHeader, pre: str | None = None) -> GgufTokens:
         and not metadata.truth("add_space_prefix", True)
         and "gemma" not in metadata.architecture
     ):
-        metadata.bad("a tokenizer that puts a space before a text", "one without, which cannot be converted")
+        metadata.bad(
+            "a tokenizer that puts a space before a text",
+            "a tokenizer that does not, which cannot be converted",
+        )
     return GgufTokens(model, split, tokens, types, MappingProxyType(ids), add_bos, add_eos)
 
 
 def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json as `transformers` makes them of a GGUF file, with what it loses.
+    """Write tokenizer.json and tokenizer_config.json of a GGUF file, as `transformers` makes them, with the right split.
 
-    rows: of the head; every token must have one. `BadSource` where the split before merging is one that neither
-    transformers nor this file knows: text would silently become other tokens than the model was trained on.
+    Args:
+        path: The GGUF file.
+        tokens: The vocabulary of the file.
+        rows: The rows of the head; every token must have a row.
+        directory: The directory to write into.
+
+    Raises:
+        BadSource: Neither transformers nor this module knows the split, so that texts would silently become other tokens
+            than the model was trained on.
     """
     from transformers import PreTrainedTokenizerFast
 
@@ -132,7 +149,7 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
             f"{path}: expected a tokenizer whose way to split text is known, got {tokens.pre!r:.60}",
             [
                 "use the model's own directory, with its tokenizer.json",
-                Advice("name a split that is the same", "pre=…", "--pre"),
+                Advice("name an equal split", "pre=…", "--pre"),
             ],
         )
     with gguf_library_call(path):
@@ -165,18 +182,18 @@ def write_tokenizer(path: Path, tokens: GgufTokens, rows: int, directory: Path) 
 
 
 def split_names() -> tuple[str, ...]:
-    """Return the ways to split text that are known here, by llama.cpp's names."""
+    """Return llama.cpp's names of the splits that pofx knows."""
     return tuple(sorted({*_known_splits(), *_GPT2, *_DIGITS}))
 
 
 def _split(metadata: _TokenizerMetadata, model: str, asked: str | None) -> str:
-    """How text is split before byte pairs are merged: as asked, as the file says, or as its architecture implies."""
+    """Return the split of text before byte pairs are merged: by the caller, by the file, or by its architecture."""
     if asked is not None:
         if model != "gpt2":
             raise BadValue(
                 f"expected a GGUF file with byte-level BPE, got {metadata.header.path} with a tokenizer of the "
                 f"model {model!r}, which splits no text first",
-                "leave it out",
+                "leave the split out",
                 argument="pre",
             )
         if asked not in split_names():
@@ -195,7 +212,7 @@ def _split(metadata: _TokenizerMetadata, model: str, asked: str | None) -> str:
             f"{metadata.header.path}: expected the way that its tokenizer splits text, got {found}, and models "
             f"of the architecture {metadata.architecture!r} have several",
             Advice(
-                "name the one it was trained with, such as gpt-2, smollm, llama-bpe, qwen2, gpt-4o or tekken",
+                "name the split of its training, such as gpt-2, smollm, llama-bpe, qwen2, gpt-4o or tekken",
                 "pre=…",
                 "--pre",
             ),
@@ -211,7 +228,7 @@ def _by_pattern(pattern: str) -> dict[str, Any]:
 def _known_splits() -> Mapping[str, str]:
     try:
         from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
-    except ImportError:  # an older transformers, which splits all text as GPT-2 does
+    except ImportError:  # an older transformers splits all text as GPT-2 does
         return {}
     splits: Mapping[str, str] = GGUF_PRE_TOKENIZER_SPLITS
     return splits
@@ -235,7 +252,7 @@ def _check_merges(
 
 
 class _TokenizerMetadata:
-    """What the metadata says under tokenizer.ggml., by type."""
+    """The values of the metadata under tokenizer.ggml., by type."""
 
     def __init__(self, header: GgufHeader) -> None:
         self.header = header
@@ -254,7 +271,7 @@ class _TokenizerMetadata:
 
     def array(self, key: str, of: type) -> tuple[Any, ...]:
         found = self.header.metadata.get(f"tokenizer.ggml.{key}", ())
-        if not isinstance(found, tuple) or (found and type(found[0]) is not of):  # arrays are of one type
+        if not isinstance(found, tuple) or (found and type(found[0]) is not of):  # an array has one type
             self.bad(f"an array of {of.__name__} for {key}", f"{found!r:.60}")
         return found
 

@@ -1,4 +1,4 @@
-"""A GGUF file's tokenizer is made in a process of its own, with limits on time and memory."""
+"""The tokenizer of a GGUF file is made in a process of its own, with limits on time and memory."""
 
 from __future__ import annotations
 
@@ -14,19 +14,26 @@ SECONDS, MEMORY = 300.0, 4 << 30
 
 
 def write_tokenizer_apart(path: Path, rows: int, directory: Path, pre: str | None) -> None:
-    """`write_tokenizer` elsewhere: the tokenizers library prints what goes wrong inside it, and some files end its process.
+    """Call `write_tokenizer` in another process, since some files end the process of the tokenizers library.
 
-    pre: as in `read_tokens`. What is written is of unknown content, too, and `vet` opens it elsewhere before anybody does.
-    `BadSource`, one line, where the work fails.
+    The written files have unknown content, too, and `vet` opens them in a process of its own before this process does.
 
-    Right: in a conversion, which the cache keeps by the file's hash. Wrong: for each load.
+    Args:
+        path: The GGUF file.
+        rows: The rows of the head.
+        directory: The directory to write into.
+        pre: The split of texts, as in `read_tokens`.
+
+    Raises:
+        BadSource: The tokenizer cannot be made within the limits.
+
+    Right: `write_tokenizer_apart(path, rows, part, None)` in a conversion, which the cache keeps. Wrong: a call at every
+    load.
     """
     request = {"path": str(path), "rows": rows, "directory": str(directory), "pre": pre}
     try:
         run_isolated("make", request, SECONDS, MEMORY, CHILD)
-    except (
-        Raised
-    ):  # calls of libraries are wrapped (`gguf_library_call`), so that this one is a mistake of ours
+    except Raised:  # `gguf_library_call` wraps the calls of libraries, so this exception is a bug of pofx
         raise
     except Failed as e:
         raise BadSource(
