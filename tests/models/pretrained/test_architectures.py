@@ -109,7 +109,7 @@ def test_what_looks_ahead_is_refused_with_the_number(
         np.abs(exact(directory, paths)[0] - alone).max() > 0.5
     )  # so it is the library's model that looks ahead
     with pytest.raises(
-        pofx.BadSource, match=r"expected a causal language model, got .* differs by \d+(\.\d+)? nats"
+        pofx.BadSource, match=r"expected a causal language model, got .* changes by \d+(\.\d+)? nats"
     ):
         read_pretrained(check_checkpoint(directory), None, dtype, None)
 

@@ -102,11 +102,11 @@ def read(path: Path, same: Mapping[str, Any]) -> FitCheckpoint:
                 f"{path}: expected a checkpoint ({FORMAT}), got {head.get('format')!r:.40}",
                 [
                     "go on with the version of pofx that wrote the checkpoint",
-                    Advice("fit afresh without taking it up", "resume=False", "without --resume"),
+                    Advice("start a new fit", "resume=False", "without --resume"),
                 ],
             )
         if _hash(tensors, head["facts"]) != head["sha256"]:
-            raise damaged_checkpoint(path, ValueError("its content is not what its hash says"))
+            raise damaged_checkpoint(path, ValueError("its content has another hash"))
         facts = json.loads(head["facts"])
         was = dict(facts["same"])
     except (SafetensorError, KeyError, TypeError, OSError, json.JSONDecodeError) as e:
@@ -115,7 +115,7 @@ def read(path: Path, same: Mapping[str, Any]) -> FitCheckpoint:
     if differ:
         shown = ", ".join(f"{k} {was.get(k)!r} there and {same[k]!r} here" for k in differ)
         raise BadValue(
-            f"{path}: expected the checkpoint of this very fit, got {shown}", "fit afresh without resume"
+            f"{path}: expected the checkpoint of the same fit, got {shown}", "start a new fit without resume"
         )
     return FitCheckpoint(tensors, facts)
 
@@ -125,5 +125,5 @@ def damaged_checkpoint(path: Path, cause: Exception) -> BadSource:
     why = " ".join(str(cause).split())
     return BadSource(
         f"{path}: expected a checkpoint ({FORMAT}), got a damaged file ({why})",
-        Advice("fit afresh without taking it up", "resume=False", "without --resume"),
+        Advice("start a new fit", "resume=False", "without --resume"),
     )

@@ -98,7 +98,7 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
     except (SafetensorError, OSError, KeyError, ValueError) as e:
         why = " ".join(str(e).split())
         raise BadSource(
-            f"{weights_file}: expected a whole safetensors file, got none ({why})", "save it again"
+            f"{weights_file}: expected a whole safetensors file, got none ({why})", "save the model again"
         ) from None
     net = Net(shape)
     expected = named_weights(net)
@@ -106,7 +106,8 @@ def from_files(directory: Path, vocab: Vocab, begin: bool, overlap: int) -> Tran
         found = tensors.pop(name, None)
         if found is None:
             raise BadSource(
-                f"{weights_file}: expected the tensor {name}, got none", "config.json asks for it"
+                f"{weights_file}: expected the tensor {name} of config.json, got none",
+                "copy or fit the model again",
             )
         if found.shape != want.shape or not found.dtype.is_floating_point:
             raise BadSource(

@@ -29,11 +29,11 @@ from pofx.models.transformer.windows import Pieces, default_overlap
 from pofx.units import bits
 from pofx.vocab.vocabulary import Vocab
 
-SECONDS = 60.0  # where neither seconds nor epochs are given
-STEP_TOKENS = 768  # a step; at equal CPU time 512 and 1,024 were no better
+SECONDS = 60.0  # the time of a fit for which neither seconds nor epochs are given
+STEP_TOKENS = 768  # tokens of a step; at equal CPU time 512 and 1,024 were no better
 WARM_UP = 10  # steps
-COOL_DOWN = 0.8  # of the fit, linear, to nothing; 0.6 was 0.004 nats worse
-VALIDATE_AT = (0.25, 0.5, 0.75, 0.9, 1.0)  # of the fit
+COOL_DOWN = 0.8  # the share of the fit in which the rates fall linearly to 0; 0.6 was 0.004 nats worse
+VALIDATE_AT = (0.25, 0.5, 0.75, 0.9, 1.0)  # shares of the fit
 VALIDATION_TOKENS = 65_536
 # The numbers of a fit that a checkpoint keeps by name.
 NUMBERS = ("step", "epoch", "position", "read", "validations", "recent", "validation", "best")
@@ -41,7 +41,7 @@ NUMBERS = ("step", "epoch", "position", "read", "validations", "recent", "valida
 
 @dataclass(frozen=True)
 class FitProgress:
-    """The progress of a fit. A resumed fit counts all its sittings.
+    """The progress of a fit, which for a resumed fit includes the earlier runs.
 
     The validation loss is exact, in float32, over the first held-out documents, as many as have 3 % of the tokens of the fit
     (at most 65,536 tokens). It is scaled to all held-out documents.
@@ -53,9 +53,9 @@ class FitProgress:
         eta: An estimate of the time that is left, seconds.
         tokens_per_second: How many tokens the fit reads a second.
         train_nats: The training loss of the last 20 steps, nats a document, EOS counted.
-        train_bits_per_byte: The same in bits a byte.
+        train_bits_per_byte: The training loss in bits a byte.
         validation_nats: The latest validation loss, nats a document; None before the first.
-        validation_bits_per_byte: The same in bits a byte.
+        validation_bits_per_byte: The latest validation loss in bits a byte; None before the first.
         best_bits_per_byte: The lowest validation loss, whose weights are kept, bits a byte.
         passes: How often the documents were read; 0.25 for a quarter of their tokens.
     """
@@ -80,7 +80,7 @@ class FitDocuments:
         if spec.end and vocab.end is None:
             raise BadValue(
                 "expected a vocabulary with an EOS, got a vocabulary without",
-                Advice("fit without it", "end=False", "--no-end"),
+                Advice("fit without EOS", "end=False", "--no-end"),
                 argument="end",
             )
         lead = [vocab.size] if spec.begin else []
@@ -115,18 +115,18 @@ class FitState:
         self.dtype = fast_dtype()
         self.optimiser = Optimiser(self.net, dtype=self.dtype)
         self.step = self.epoch = self.position = self.read = self.validations = 0
-        self.before = 0.0  # seconds, in earlier sittings
+        self.before = 0.0  # seconds of earlier runs
         self.began = time.perf_counter()
         self.recent: list[tuple[float, int]] = []
-        self.validation: float | None = None  # nats a target, the latest
+        self.validation: float | None = None  # the latest validation loss, nats a target
         self.best: float | None = None
         self.best_weights: dict[str, torch.Tensor] = {}
         self.order: list[NDArray[np.int64]] = self._shuffled()
-        self.arithmetic = [engine_for(spec.width).arithmetic().parts]  # of each sitting
+        self.arithmetic = [engine_for(spec.width).arithmetic().parts]  # the arithmetic of each run
 
     @property
     def elapsed(self) -> float:
-        """The time of the fit in all sittings, seconds."""
+        """The time of the fit in all runs, seconds."""
         return self.before + time.perf_counter() - self.began
 
     @property
@@ -252,8 +252,8 @@ class FitState:
         if others:
             differing = "; ".join(list_differences(others, self.arithmetic[0]))
             warnings.warn(
-                f"{path}: this fit goes on under other arithmetic ({differing}), so its weights will not be those of a "
-                "fit in one sitting; for a fit under one arithmetic, fit afresh",
+                f"{path}: this fit goes on under other arithmetic ({differing}), so its weights will differ from those "
+                "of a fit in one run; for a fit under one arithmetic, start a new fit",
                 RuntimeWarning,
                 stacklevel=1,
             )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pofx.interactive.shown import Shown
 
-# From so many points on every other one is dropped; a picture shows no more.
+# At this number of points every other point is dropped, since a picture shows no more points.
 MOST = 2000
 
 Floats = NDArray[np.float64]
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LearningCurve(Shown):
-    """The losses of a fit, bits a byte. Of a resumed fit, the curve begins where the fit was resumed.
+    """The losses of a fit, bits a byte; the curve of a resumed fit begins where the fit was resumed.
 
     Attributes:
         passes: How often the documents had been read at each point, `[n]`; 0.25 for a quarter of their tokens.
@@ -26,8 +26,8 @@ class LearningCurve(Shown):
         validation_passes: How often the documents had been read at each measurement of the validation loss, `[m]`.
         validation_bits_per_byte: The validation loss, `[m]`. The fit keeps the weights of the lowest one.
 
-    Right: `lm.learning_curve.validation_bits_per_byte[-1]` of an `lm` that `fit` returned. Wrong: the training loss as the
-    loss of the model, whose documents it has read.
+    Right: `lm.learning_curve.validation_bits_per_byte[-1]` of an `lm` that `fit` returned. Wrong: `train_bits_per_byte[-1]`
+    as the loss on new texts, since the model has read the training documents.
     """
 
     passes: Floats

@@ -39,8 +39,8 @@ from pofx.models.transformer.windows import (
 from pofx.values import check_ids
 from pofx.vocab.vocabulary import BEGIN_TEXT, Vocab
 
-CHUNK_BYTES = 1 << 26  # of logits held at a time: 64 MB
-TOKENS = 2048  # of a packed batch of `forward`: 1,024 to 8,192 are equally fast, and small batches stay in the cache
+CHUNK_BYTES = 1 << 26  # bytes of logits that are held at a time
+TOKENS = 2048  # tokens of a batch of `forward`: 1,024 to 8,192 are equally fast, and small batches stay in the cache
 
 
 def hidden_width(width: int) -> int:
@@ -77,7 +77,7 @@ class TransformerLM(LM):
         log p(x) = Σ_i log softmax(W h(window before i))[x_i]
 
     The softmax is over the V outcomes. x0 is row V of the embedding and no outcome, so its probability is exactly zero.
-    Texts longer than `context` are read by windows (see `window`), so p is a distribution over strings of any length.
+    Texts longer than `context` are read in windows (see `window`), so p is a distribution over strings of any length.
 
     Args:
         net: The network.
@@ -86,7 +86,7 @@ class TransformerLM(LM):
         overlap: How many tokens each window re-reads; an eighth of the context by default.
         learning_curve: The losses of the fit that made the network; None for a model that was loaded.
 
-    Right: `lm.forward([vocab.encode("a text") + [vocab.end]])`. Wrong: x0 within a path; the model puts it there.
+    Right: `lm.forward([vocab.encode("a text") + [vocab.end]])`. Wrong: a path that begins with x0.
     """
 
     def __init__(

@@ -16,8 +16,8 @@ from torch import Tensor
 from pofx.models.transformer.net import Net
 
 HIDDEN = (".qkv", ".out", ".gate_up", ".down")
-# Newton–Schulz with the coefficients of Polar Express (Amsel et al. 2025): its first three rounds gave 1.858 nats
-# at equal steps, where four of Muon's usual ones gave 1.869, for a quarter less time.
+# Newton–Schulz with the coefficients of Polar Express (Amsel et al. 2025). Its first three rounds gave 1.858 nats at equal
+# steps, and four of Muon's usual rounds gave 1.869 nats and took a third more time.
 ROUNDS = (
     (8.28721201814563, -23.595886519098837, 17.300387312530933),
     (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
