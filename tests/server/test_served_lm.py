@@ -15,7 +15,7 @@ from pofx.models.outside.completions import Completions
 from pofx.models.outside.http_client import ServerClient
 from pofx.models.outside.served_scorer import served_scorer
 from pofx.models.outside.server_tokens import ServerTokens
-from pofx.server.native.distributions import _record
+from pofx.server.native.models.distributions import _record
 from served import Server
 
 WITH_X0 = ["own", "words", "tiny"]

@@ -15,7 +15,7 @@ from pofx.queries.scoring.score import score
 from pofx.server.app import make_app
 from pofx.server.description.model_answers import AuditAnswer
 from pofx.server.description.text_answers import ScoreAnswer
-from pofx.server.native.audit import audit_record
+from pofx.server.native.models.audit import audit_record
 from pofx.server.settings import Settings
 from pofx.server.table import ServedModel
 from pofx.server.work import Seat

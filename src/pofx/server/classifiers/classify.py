@@ -15,8 +15,8 @@ from pofx.server.classifiers.served import ServedClassifier
 from pofx.server.incoming.errors import RequestError
 from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
-from pofx.server.native.each_text import records_of_each
 from pofx.server.native.requests import ClassifyRequest
+from pofx.server.native.texts.each_text import records_of_each
 
 
 async def classify_endpoint(request: Request) -> Response:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from pofx.server.description.document import document
 from pofx.server.incoming.wire import json_bytes
-from pofx.server.native.posterior import is_complete
+from pofx.server.native.texts.posterior import is_complete
 
 
 async def openapi_endpoint(request: Request) -> Response:

@@ -18,7 +18,7 @@ from pofx.server.description import (
     text_answers,
 )
 from pofx.server.native import requests
-from pofx.server.native.distributions import DistributionsRequest
+from pofx.server.native.models.distributions import DistributionsRequest
 from pofx.server.rows.endpoint import BYTES
 from pofx.server.tokens.endpoints import DetokenizeRequest, TokenizeRequest
 

@@ -6,17 +6,17 @@ from starlette.routing import Route
 
 from pofx.server.classifiers.classify import classify_endpoint
 from pofx.server.classifiers.listed import classifiers_endpoint
-from pofx.server.native.audit import audit_endpoint
-from pofx.server.native.begins import begins_endpoint
-from pofx.server.native.distributions import distributions_endpoint
-from pofx.server.native.infill import infill_endpoint
-from pofx.server.native.next import next_endpoint
-from pofx.server.native.posterior import posterior_endpoint
-from pofx.server.native.sample import sample_endpoint
-from pofx.server.native.score import score_endpoint
-from pofx.server.native.tree import tree_endpoint
-from pofx.server.native.vocabulary import vocabulary_endpoint
-from pofx.server.native.words import words_endpoint
+from pofx.server.native.continuations.infill import infill_endpoint
+from pofx.server.native.continuations.next import next_endpoint
+from pofx.server.native.continuations.sample import sample_endpoint
+from pofx.server.native.continuations.tree import tree_endpoint
+from pofx.server.native.models.audit import audit_endpoint
+from pofx.server.native.models.distributions import distributions_endpoint
+from pofx.server.native.models.vocabulary import vocabulary_endpoint
+from pofx.server.native.texts.begins import begins_endpoint
+from pofx.server.native.texts.posterior import posterior_endpoint
+from pofx.server.native.texts.score import score_endpoint
+from pofx.server.native.texts.words import words_endpoint
 from pofx.server.rows.endpoint import rows_endpoint
 
 NATIVE_ROUTES = (

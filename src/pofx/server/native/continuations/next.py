@@ -11,8 +11,8 @@ from pofx.queries.next_unit.next import next_token
 from pofx.report.json_records import next_record
 from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
+from pofx.server.native.continuations.warped import warped
 from pofx.server.native.requests import NextRequest
-from pofx.server.native.warped import warped
 
 
 async def next_endpoint(request: Request) -> Response:

@@ -13,8 +13,8 @@ from pofx.report.json_records import scored_record
 from pofx.server.incoming.json_body import read_body
 from pofx.server.incoming.limits import check_listed
 from pofx.server.native.answering import answer, count_tokens
-from pofx.server.native.each_text import prefix_of_each, records_of_each
 from pofx.server.native.requests import ScoreRequest
+from pofx.server.native.texts.each_text import prefix_of_each, records_of_each
 
 # How many tokens a byte counts for where all its spellings are read. A random checkpoint of 64 tokens of context took 80 ms
 # a byte for them, and 0.1 ms for one spelling; with this number a request has at most 4 kB.

@@ -13,8 +13,8 @@ from pofx.queries.words.words import read_words
 from pofx.report.json_records import words_record
 from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
-from pofx.server.native.each_text import prefix_of_each, records_of_each
 from pofx.server.native.requests import WordsRequest
+from pofx.server.native.texts.each_text import prefix_of_each, records_of_each
 
 
 async def words_endpoint(request: Request) -> Response:

@@ -12,8 +12,8 @@ from pofx.report.json_records import posterior_record
 from pofx.server.incoming.errors import RequestError
 from pofx.server.incoming.json_body import read_body
 from pofx.server.native.answering import answer, count_tokens
-from pofx.server.native.each_text import records_of_each
 from pofx.server.native.requests import PosteriorRequest
+from pofx.server.native.texts.each_text import records_of_each
 from pofx.server.table import ServedModel
 from pofx.transforms.mixture import mixture, same_vocab
 

@@ -14,8 +14,8 @@ from pofx.server.event_stream import Emit, EventStream
 from pofx.server.incoming.json_body import read_body
 from pofx.server.incoming.limits import check_bytes, check_tokens
 from pofx.server.native.answering import answer, count_tokens
+from pofx.server.native.continuations.warped import warped
 from pofx.server.native.requests import SampleRequest
-from pofx.server.native.warped import warped
 from pofx.server.native.wire_record import wire_record
 from pofx.server.table import ServedModel
 
