@@ -1,1 +1,1 @@
-"""One model for many requests: requests take turns between passes, and calls that wait together are computed together."""
+"""One model for many requests, which take turns between passes; calls that wait together are computed together."""

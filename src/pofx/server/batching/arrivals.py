@@ -1,4 +1,4 @@
-"""How many requests are on their way to a model, so that the first to arrive can wait for the others."""
+"""The number of requests on their way to a model, so that the first request can wait for the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Arrivals:
 
     @property
     def expected(self) -> int:
-        """How many requests are on their way."""
+        """The number of requests on their way."""
         return self._expected
 
     @contextmanager
@@ -25,8 +25,8 @@ class Arrivals:
         """Count one request from here to its first call of a model, or to the end of this context."""
         arrival = _Arrival(self)
         self.add(1)
-        # The threads of the request copy its context, and with it the arrival. Each request is a task of its own,
-        # whose context ends with the task: nothing is to be reset.
+        # The threads of the request copy its context, and with the context the arrival. Each request is a task of its own,
+        # whose context ends with the task, so no value must be reset.
         _current.set(arrival)
         try:
             yield

@@ -1,4 +1,4 @@
-"""One call of a model that waits to be computed, alone or together with others of its kind."""
+"""A call of a model that waits to be computed, alone or together with other calls of its kind."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Call:
     """A call of `LM.forward` or `LM.extend`, and its result once the call is computed.
 
     Attributes:
-        ticket: The place of the caller in the line before the model.
+        ticket: The place of the caller in the queue of the model.
         cancellation: Whether the caller still waits.
-        result: The result; None before.
-        error: The exception that the call raised; None where it raised none.
+        result: The result; None before the call is computed.
+        error: The exception that the call raised, or None.
     """
 
     ticket: Ticket = field(default_factory=Ticket)
@@ -38,7 +38,7 @@ class Call:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Calls of equal kinds can be computed together."""
+        """The kind of the call; calls of equal kinds can be computed together."""
         raise NotImplementedError
 
 
@@ -48,7 +48,7 @@ class ForwardCall(Call):
 
     Attributes:
         paths: The token ids of each path.
-        want: What is reported at each position.
+        want: The numbers that are reported at each position.
         skips: The positions of each path that are not scored.
     """
 
@@ -63,13 +63,13 @@ class ForwardCall(Call):
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Paths go together whose traces report the same numbers; requests for masses of sets never go together."""
+        """The numbers that the trace reports; a call for masses of sets has a kind of its own."""
         alone = None if self.want.masses is None else id(self)
         return ("forward", *self.want.key[:-1], alone)
 
     @staticmethod
     def compute(lm: LM, calls: Sequence[ForwardCall]) -> list[Trace]:
-        """One pass over the paths of all calls, and the trace of each call."""
+        """Read the paths of all calls in one pass, and return the trace of each call."""
         paths = [p for call in calls for p in call.paths]
         skips = [s for call in calls for s in call.skips]
         trace = lm.forward(paths, calls[0].want, skips)
@@ -101,17 +101,17 @@ class ExtendCall(Call):
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Prefixes go together that are extended by equally many tokens, all with or all without distributions."""
+        """The number of tokens by which prefixes are extended, and whether their distributions are read."""
         return ("extend", self.ids.shape[1], self.law)
 
     @staticmethod
     def compute(lm: LM, calls: Sequence[ExtendCall]) -> list[State]:
-        """One step of the prefixes of all calls, and the state of each call, with its distributions where they are read."""
+        """Extend the prefixes of all calls in one step, and return the state of each call."""
         first, *others = (call.state for call in calls)
         state = first.cat(*others) if others else first
         new = lm.extend(state, np.concatenate([call.ids for call in calls]))
         if calls[0].law:
-            _ = new.logp  # computed here, while this caller has the turn
+            _ = new.logp  # the distributions are computed now, while this caller has the turn
         if not others:
             return [new]
         out, lo = [], 0

@@ -1,4 +1,4 @@
-"""Whether a piece of work goes on: its client still waits, and the work has not taken too long."""
+"""The end of work whose client has gone, or which takes too long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from time import monotonic
 
 
 class Cancelled(Exception):
-    """The client has gone, or the work has taken too long; raised within the work, at the next pass."""
+    """The client has gone, or the work has taken too long; the work raises this exception at its next pass."""
 
 
 class Cancellation:
@@ -25,11 +25,11 @@ class Cancellation:
         self._event, self._seconds, self._deadline = threading.Event(), seconds, math.inf
 
     def begin(self) -> None:
-        """Start the clock, in the thread of the work: the wait for a thread does not count."""
+        """Start the clock, in the thread of the work, so that the wait for a thread does not count."""
         self._deadline = monotonic() + self._seconds
 
     def cancel(self) -> None:
-        """Say that nobody waits any more."""
+        """Set the flag, since the client has gone."""
         self._event.set()
 
     @property
@@ -39,7 +39,7 @@ class Cancellation:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the work is to stop."""
+        """Whether the work must stop."""
         return self._event.is_set() or self.expired
 
 
@@ -48,7 +48,7 @@ _current: ContextVar[Cancellation | None] = ContextVar("cancellation", default=N
 
 @contextmanager
 def cancelled_by(cancellation: Cancellation) -> Iterator[None]:
-    """Let `cancellation` stop what is computed inside this context."""
+    """Let `cancellation` stop the work inside this context."""
     before = _current.set(cancellation)
     try:
         yield
@@ -57,5 +57,5 @@ def cancelled_by(cancellation: Cancellation) -> Iterator[None]:
 
 
 def current_cancellation() -> Cancellation:
-    """The flag of the work that runs now; outside `cancelled_by`, a flag that nobody sets."""
+    """Return the flag of the work that runs now; outside `cancelled_by`, a flag that nobody sets."""
     return _current.get() or Cancellation()

@@ -1,4 +1,4 @@
-"""One model for the threads of many requests: calls that wait together are computed together, in bounded turns."""
+"""One model for the threads of many requests, in which waiting calls are computed together, in bounded turns."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from pofx.transforms.wrapper import LMWrapper
 
 R = TypeVar("R")
 
-# Calls of more tokens than this are long: no short call is computed together with one, and waits for it.
+# A call of more tokens than this is long, and is not computed together with a short call, which would have to wait.
 LONG = 512
-# A computation of long calls lets others in after so many tokens, and one of short calls after so many. 128 tokens of a
-# model of 135 million weights take a core 0.5 s; the second number is a pass of a pretrained model.
+# A computation of long calls pauses for other calls after the first number of tokens, and a computation of short calls after
+# the second. 128 tokens of a model of 135 million weights take a core 0.5 s; the second is a pass of a pretrained model.
 SLICE, PASS = 128, 1024
-# The most tokens of one computation. More would share no more, and hold more memory.
+# The most tokens of one computation. A larger computation would share no more, and take more memory.
 MOST = 32 * PASS
-# A caller that finds the model idle waits until no request is on its way to the model and none has arrived for `QUIET`
-# seconds, at most `PATIENCE` seconds. Ten clients that ask at once share a prefix only if they are read together. Steps of
-# draws wait `STEP` seconds for the draws that the last step was computed together with: each of them goes on soon.
+# A caller that finds the model idle waits until no request is on its way to the model and no request has arrived for `QUIET`
+# seconds, at most `PATIENCE` seconds. Ten clients that ask at once share a prefix only if they are read together. A step of
+# a draw waits `STEP` seconds for the other draws of the last step, since each of them needs its next step soon.
 QUIET, PATIENCE, STEP = 0.002, 0.030, 0.004
-# Clients that were just answered ask again soon. A caller waits for them, at most this share of the seconds that their
-# computation took: else 16 clients that ask one text after another are for ever read in two halves, which took 12.5 s
-# for 128 texts that batches of 16 took 10.1 s for.
+# Clients that were just answered ask again soon, so a caller waits for them, at most this share of the seconds that their
+# computation took. Otherwise 16 clients that ask one text after another are always read in two halves: 128 texts took
+# 12.5 s so, and 10.1 s in batches of 16.
 RETURN = 0.05
 
 
@@ -46,17 +46,17 @@ class SharedLM(LMWrapper):
     """The same distribution, computed for many threads by one computation at a time.
 
     Calls of `forward` and `extend` that wait for the model are computed together, and their shared prefixes are read
-    once. A long computation lets others in between two passes.
+    once. A long computation pauses for other calls between two passes.
 
     Args:
         lm: The model.
         turns: The turns at the machine, which all models of a server share.
-        merge: Whether calls are computed together. Without it a number has the same bits in any company.
-        preparing: Returns how many requests are on their way to the model; by default none are known.
-        observe: Called after each computation with the number of calls, the number of their tokens, and the seconds that
-            the computation took without its pauses.
+        merge: Whether calls are computed together. Otherwise the bits of a number do not depend on other calls.
+        preparing: A function that returns how many requests are on their way to the model; by default 0.
+        observe: A function that is called after each computation with the number of calls, the number of their tokens, and
+            the seconds that the computation took without its pauses.
 
-    Right: a thread a request, each with `score(shared, …)`. Wrong: `shared.lm.forward(…)`, which takes no turn.
+    Right: `score(shared, texts)` in the thread of each request. Wrong: `shared.lm.forward(…)`, which takes no turn.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class SharedLM(LMWrapper):
         self._expected, self._until = (
             0,
             0.0,
-        )  # how many calls may wait once those of the last computation return, and until when
+        )  # how many calls may come when the clients of the last computation ask again, and until when
 
     def over(self, lm: LM) -> LM:
-        """A `SharedLM` of another model, at the same turns."""
+        """Return a `SharedLM` of another model, at the same turns."""
         return SharedLM(lm, self._turns, self._merge, self._preparing, self._observe)
 
     def forward(
@@ -87,17 +87,17 @@ class SharedLM(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """As the model itself, perhaps in one pass with the paths of other threads."""
+        """Do as the model does, perhaps in one pass with the paths of other threads."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         trace: Trace = self._answer(ForwardCall(paths=ids, want=want, skips=skip_per_path(skip, ids)))
         return trace
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """As the model itself, perhaps in one step with the prefixes of other threads."""
+        """Do as the model does, perhaps in one step with the prefixes of other threads."""
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
-        # A long prompt before draws is read in slices, so that a short call waits for one slice of it and no more.
+        # A long prompt before draws is read in slices, so that a short call waits for one slice at most.
         width = new.shape[1] if new.size <= LONG else max(1, SLICE // state.n)
         for at in range(0, new.shape[1], width):
             last = at + width >= new.shape[1]
@@ -105,18 +105,18 @@ class SharedLM(LMWrapper):
         return state
 
     def start(self, n: int) -> State:
-        """As the model itself; its distribution is computed at once."""
+        """Do as the model does, and compute the distribution at once."""
 
         def started() -> State:
             state = self.lm.start(n)
-            with suppress(NoBOS):  # the state can be extended all the same
+            with suppress(NoBOS):  # the state can be extended without a distribution
                 _ = state.logp
             return state
 
         return self._in_turn(started)
 
     def branches(self, state: State) -> Branches:
-        """As the model itself; every growth is a turn."""
+        """Do as the model does, where each growth of the tree takes a turn."""
         return _TurnBranches(self._in_turn(lambda: self.lm.branches(state)), self._in_turn)
 
     def portable(self) -> Portable | None:
@@ -144,7 +144,7 @@ class SharedLM(LMWrapper):
         return call.result
 
     def _lead(self, call: Call, idle: bool) -> None:
-        """Compute a call together with the waiting calls that go with it."""
+        """Compute a call together with the waiting calls of its kind."""
         if self._merge and self.work and call.tokens <= LONG:
             if isinstance(call, ExtendCall):
                 _wait(STEP, lambda: len(self._pending) >= self._steps)
@@ -172,7 +172,7 @@ class SharedLM(LMWrapper):
                 other.ticket.call(False)
 
     def _gather(self) -> None:
-        """Wait until no request is on its way and none has arrived for a while."""
+        """Wait until no request is on its way and no request has arrived for `QUIET` seconds."""
         n = -1
 
         def settled() -> bool:
@@ -183,7 +183,7 @@ class SharedLM(LMWrapper):
         _wait(PATIENCE, settled)
 
     def _together(self, call: Call) -> list[Call]:
-        """A call, and the waiting calls of its kind and of similar length, at most `MOST` tokens in all."""
+        """Return a call with the waiting calls of its kind and of similar length, at most `MOST` tokens in all."""
         if not self._merge or call.cancellation.cancelled:
             return [call]
         calls, tokens = [call], call.tokens
@@ -195,7 +195,7 @@ class SharedLM(LMWrapper):
         return calls
 
     def _compute(self, calls: Sequence[Call]) -> None:
-        """Give each call its result or its error; where one of several fails, each is computed alone."""
+        """Give each call its result or its error; if one of several calls fails, each call is computed alone."""
         try:
             _refuse_cancelled(calls)
             with self._pausing(calls):
@@ -211,7 +211,7 @@ class SharedLM(LMWrapper):
 
     @contextmanager
     def _pausing(self, calls: Sequence[Call]) -> Iterator[None]:
-        """Let others in between passes, and stop where nobody waits for any of the calls."""
+        """Pause for other calls between passes, and stop if no client waits for any of the calls."""
         last, most = 0, SLICE if calls[0].tokens > LONG else PASS
         began = time.monotonic()
 
@@ -243,24 +243,24 @@ class SharedLM(LMWrapper):
 
 
 class _TurnBranches:
-    """A tree of continuations, each growth of which is a turn."""
+    """A tree of continuations, each growth of which takes a turn."""
 
     def __init__(self, tree: Branches, in_turn: Callable[[Callable[[], Any]], Any]) -> None:
         self._tree, self._in_turn = tree, in_turn
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Any]]:
-        """As the tree itself; the distributions of one growth are held together."""
+        """Do as the tree does, and hold all distributions of one growth."""
         yield from self._in_turn(lambda: list(self._tree.grow(parent, token)))
 
 
 def _refuse_cancelled(calls: Sequence[Call]) -> None:
-    """Raise `Cancelled` where nobody waits for any of the calls."""
+    """Raise `Cancelled` if no client waits for any of the calls."""
     if all(c.cancellation.cancelled for c in calls):
         raise Cancelled
 
 
 def _wait(patience: float, until: Callable[[], bool]) -> None:
-    """Wait until a condition holds, at most `patience` seconds; it is asked every `QUIET` seconds."""
+    """Wait until a condition holds, at most `patience` seconds; the condition is tested every `QUIET` seconds."""
     stop = time.monotonic() + patience
     while not until() and time.monotonic() < stop:
         time.sleep(QUIET)

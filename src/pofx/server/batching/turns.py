@@ -1,4 +1,4 @@
-"""Turns at a model: one computation at a time, and a long one lets others in between two passes."""
+"""Turns at a model: one computation at a time, where a long computation pauses for others between two passes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 
 
 class Ticket:
-    """A place in the line before a model.
+    """A place in the queue of a model.
 
     Either the caller that waits with a ticket gets the turn, or another caller does its work.
     """
@@ -19,7 +19,7 @@ class Ticket:
         self.leads = False
 
     def call(self, leads: bool) -> None:
-        """Wake the caller that waits: it has the turn, or another caller has done its work."""
+        """Wake the waiting caller, which has the turn, or whose work another caller has done."""
         self.leads = leads
         self._called.set()
 
@@ -29,15 +29,15 @@ class Ticket:
         return self._called.is_set()
 
     def wait(self) -> bool:
-        """Wait, and say whether the caller has the turn."""
+        """Wait, and return whether the caller has the turn."""
         self._called.wait()
         return self.leads
 
 
 class Turns:
-    """A lock with two lines: new work, and work that paused between two passes.
+    """A lock with two queues: new work, and work that paused between two passes.
 
-    The head of the two lines is called alternately while both wait. So a new question waits for one pass of a long
+    While both queues wait, their heads are called alternately. So a new question waits for one pass of a long
     computation, and a long computation for one batch of new questions.
 
     Right: `ticket = turns.enter()`, then `if ticket.wait(): …; turns.leave()`.
@@ -53,11 +53,11 @@ class Turns:
 
     @property
     def waited_for(self) -> bool:
-        """Whether anybody waits for the turn."""
+        """Whether a caller waits for the turn."""
         return bool(self._new or self._paused)
 
     def enter(self) -> Ticket:
-        """Stand in the line of new work; the ticket is called at once where the turn is free."""
+        """Join the queue of new work; the ticket is called at once if the turn is free."""
         ticket = Ticket()
         with self._lock:
             if self._held:
@@ -68,23 +68,23 @@ class Turns:
         return ticket
 
     def withdraw(self, ticket: Ticket) -> None:
-        """Take a ticket out of the line of new work, since another caller does its work and will call the ticket."""
+        """Take a ticket out of the queue of new work, since another caller does its work and will call the ticket."""
         with self._lock:
             self._new.remove(ticket)
 
     def leave(self) -> None:
-        """Give the turn to the next in line."""
+        """Give the turn to the next ticket."""
         with self._lock:
             self._call_next()
 
     def pause(self) -> None:
-        """Let others go first, where any wait, and return with the turn."""
+        """Let the waiting callers go first, and return with the turn."""
         ticket = Ticket()
         with self._lock:
             if not self.waited_for:
                 return
             self._paused.append(ticket)
-            self._last_was_new = False  # the slice that ends here was one of long work
+            self._last_was_new = False  # the slice that ends here belongs to long work
             self._call_next()
         ticket.wait()
 

@@ -1,4 +1,4 @@
-"""The work of one request of completions, done in a thread: prompts are read, and continuations are drawn."""
+"""The work of a request of completions, in a thread: prompts are read, and continuations are drawn."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pofx.server.tokens.strings import TokenStrings
 
 @dataclass(frozen=True)
 class Task:
-    """A request that was checked.
+    """A checked request.
 
     Attributes:
         served: The model.
         asked: The request.
-        prompts: Its prompts.
+        prompts: The prompts of the request.
         max_tokens: The most tokens of each continuation.
     """
 
@@ -33,20 +33,20 @@ class Task:
 
     @property
     def cost(self) -> int:
-        """How many tokens are read, drawn and written: a prompt counts once for each copy that has it in the answer."""
+        """The number of tokens that are read, drawn and written; a prompt counts again for each copy that echoes it."""
         rows = len(self.prompts) * self.asked.copies
         return sum(len(p.ids) + 1 for p in self.prompts) + self._written_again + rows * self.max_tokens
 
     @property
     def _written_again(self) -> int:
-        """The tokens of prompts that are written in the answer, beyond those that are read."""
+        """The number of tokens of prompts that the answer repeats, beyond the tokens that are read."""
         asked = self.asked
         written = bool(asked.echo or asked.return_token_ids or asked.prompt_logprobs is not None)
         return (asked.copies - 1) * sum(len(p.ids) for p in self.prompts) if written else 0
 
     @property
     def lists(self) -> tuple[tuple[str, int, int], ...]:
-        """Each field that asks for likeliest tokens, how many at a position, and at how many positions."""
+        """Each field of likeliest tokens, with their number at a position, and the number of positions."""
         asked, read = self.asked, sum(len(p.ids) for p in self.prompts)
         drawn = len(self.prompts) * asked.copies * self.max_tokens
         written = drawn + (asked.copies * read if asked.echo else 0)

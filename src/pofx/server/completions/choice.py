@@ -1,4 +1,4 @@
-"""A choice of an answer as it grows: its text, its tokens with their offsets, and the reason of its end."""
+"""A choice of an answer, which grows: its text, its tokens with their offsets, and the reason of its end."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Part:
 
     Attributes:
         text: The further text.
-        tokens: The further tokens, and whether each is the first that spells anything.
-        offsets: Where each token begins, in code points of the text of the whole choice.
-        finish: Why the choice ended; None while it goes on.
+        tokens: The further tokens, and whether each is the first token that spells anything.
+        offsets: The place where each token begins, in code points of the text of the whole choice.
+        finish: The reason why the choice ended; None while the choice goes on.
     """
 
     text: str
@@ -31,17 +31,17 @@ class Part:
 
 
 class GrowingChoice:
-    """Makes parts of the tokens of one choice.
+    """A choice that makes parts of its tokens.
 
     Args:
-        prompt: The tokens of the prompt that are echoed, or would be.
+        prompt: The tokens of the prompt that `echo` shows.
         echo: Whether the tokens of the prompt are part of the choice.
         strings: The strings of tokens.
         stops: The strings before which the text ends.
-        end: The id of EOS; None for a model without.
+        end: The id of EOS; None for a model without EOS.
         most: The most tokens of the continuation.
 
-    Right: `open()` once, then `grow(token)` until a part has a `finish`. Wrong: `grow` after that.
+    Right: `open()` once, then `grow(token)` until a part has a `finish`. Wrong: `grow` after a part with a `finish`.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class GrowingChoice:
             self._waiting = []
 
     def open(self) -> Part:
-        """The part of the prompt, empty without echo. Where nothing is generated, this part is the whole choice."""
+        """Return the part of the prompt, which is empty without echo, and the whole choice if no token is generated."""
         settled = [self._text.add(self._opening, False)] if self._opening is not None else []
         if self._most == 0:
             settled.append(self._text.close())
         return self._part(settled, "length" if self._most == 0 else None)
 
     def grow(self, token: Token) -> Part:
-        """The part that is settled by one more token."""
+        """Return the part that one more token settles."""
         self._grown += 1
         settled = [self._text.add([self._take(token)])]
         ended = token.id == self._end or settled[0].stopped
@@ -82,10 +82,10 @@ class GrowingChoice:
         return self._part(settled, "stop" if ended else "length")
 
     def _take(self, token: Token) -> bytes:
-        """Add the bytes of a token to the text; the token waits until its text is settled."""
+        """Add the bytes of a token to the text, and keep the token until its text is settled."""
         first = not self._spelled
         piece = self._strings.piece(token.id, first)
-        # A space that the tokenizer put before the text adds nothing, and is the first token all the same.
+        # The space that a tokenizer puts before the text adds no text, and still counts as the first token.
         self._spelled = self._spelled or bool(self._strings.piece(token.id, False))
         self._waiting.append((token, first))
         return piece
@@ -97,7 +97,7 @@ class GrowingChoice:
 
 
 def joined(parts: Sequence[Part]) -> Part:
-    """All parts as one part."""
+    """Join all parts into one part."""
     return Part(
         "".join(p.text for p in parts),
         tuple(t for p in parts for t in p.tokens),

@@ -1,4 +1,4 @@
-"""Continuations of prompts, token by token, drawn by the same transforms as `pofx sample` draws by."""
+"""Continuations of prompts, token by token, which are drawn by the same transforms as in `pofx sample`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pofx.server.completions.request import CompletionRequest
 from pofx.server.completions.token import Token
 from pofx.transforms.warp import Warp
 
-# Rows that are drawn side by side: their distributions over 50,000 tokens take 50 MB.
+# Rows that are drawn together. Their distributions over 50,000 tokens take 50 MB.
 ROWS = 128
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How continuations are drawn.
+    """The way in which continuations are drawn.
 
     Attributes:
         max_tokens: The most tokens of each continuation, EOS included.
         copies: How many continuations of each prompt.
-        warp: The distributions that tokens are drawn from; None for the likeliest token each time.
-        seed: The seed; None for a fresh one.
+        warp: The distributions from which tokens are drawn; None for the likeliest token each time.
+        seed: The seed; None for a new seed.
         top: How many likeliest tokens are reported at each position.
     """
 
@@ -41,7 +41,7 @@ class Plan:
 
 
 def plan_of(lm: LM, asked: CompletionRequest, max_tokens: int) -> Plan:
-    """How the continuations of a request are drawn."""
+    """Return the plan of the continuations of a request."""
     warp = None
     if not asked.greedy:
         k = asked.top_k if asked.top_k and asked.top_k > 0 else None
@@ -57,7 +57,7 @@ def draw_all(lm: LM, paths: Sequence[Sequence[int]], plan: Plan, keep: Callable[
     Args:
         lm: The model that reads the paths.
         paths: The path of each prompt.
-        plan: How they are drawn.
+        plan: The way in which they are drawn.
         keep: A function of the number of a row and its next token, which returns whether the row goes on. Row
             `prompt · copies + copy` continues a prompt.
     """
@@ -67,7 +67,7 @@ def draw_all(lm: LM, paths: Sequence[Sequence[int]], plan: Plan, keep: Callable[
         live = np.arange(lo, min(lo + ROWS, rows))
         first, last = lo // plan.copies, int(live[-1]) // plan.copies
         state = _after(lm, paths[first : last + 1]).take(live // plan.copies - first)
-        # A row's numbers depend on the seed and on its place among the copies, and not on its neighbours.
+        # The draws of a row depend on the seed and on its place among the copies, and not on its neighbours.
         keys = [
             (r % plan.copies,) if plan.seed is not None else divmod(r, plan.copies) for r in live.tolist()
         ]
@@ -86,7 +86,7 @@ def draw_all(lm: LM, paths: Sequence[Sequence[int]], plan: Plan, keep: Callable[
 
 
 def _next(logp: Floats, u: NDArray[np.float64], plan: Plan) -> list[Token]:
-    """The next token of each row, with its log-probability under the model itself."""
+    """Return the next token of each row, with its log-probability under the model itself."""
     ids: Ints = np.argmax(logp, axis=1) if plan.warp is None else inverse_of_logs(plan.warp.law(logp), u)
     own = logp[np.arange(len(ids)), ids].astype(np.float64).tolist()
     if not plan.top:
@@ -97,8 +97,8 @@ def _next(logp: Floats, u: NDArray[np.float64], plan: Plan) -> list[Token]:
 
 
 def _after(lm: LM, paths: Sequence[Sequence[int]]) -> State:
-    """The state after each path; a prefix that all paths share is read once, and rests of one length together."""
-    # Whatever the least and the greatest path share is shared by all.
+    """Return the state after each path; a common prefix is read once, and further tokens of equal number together."""
+    # A prefix of both the least and the greatest path is a prefix of all paths.
     least, greatest = list(min(map(list, paths))), list(max(map(list, paths)))
     pairs = enumerate(zip(least, greatest))
     shared = least[: next((k for k, (a, b) in pairs if a != b), min(len(least), len(greatest)))]

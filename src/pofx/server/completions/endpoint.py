@@ -1,4 +1,4 @@
-"""`POST /v1/completions`."""
+"""The endpoint `POST /v1/completions`."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ async def completions(request: Request, begin: bool = False) -> Response:
         task = await app.desk.tokenise(request, lambda: _task(served, asked, begin, app.settings))
         seat.resize(task.cost)
         if asked.stream:
-            # The stream is this request: it keeps the seat, since a second admission could refuse what was accepted.
+            # The stream keeps the seat of its request, since a second admission could refuse an accepted request.
             return completion_stream(request, task, headers, held.pop_all())
-        # The record is written in the thread as well: 10 MB of JSON would hold up every other client for a second.
+        # The record is written in the thread, too, since 10 MB of JSON would hold up every other client for a second.
         body = await app.desk.run(request, lambda: json_bytes(_whole(task)))
     return Response(body, headers=headers, media_type="application/json")
 
 
 def _bound(asked: CompletionRequest, settings: Settings) -> int:
-    """An upper bound of the tokens that are read, before any text is tokenised."""
+    """Return an upper bound of the tokens that are read, before any text is tokenised."""
     if isinstance(asked.prompt, str):
         return check_texts("prompt", [asked.prompt], settings)
     texts = [p for p in asked.prompt if isinstance(p, str)]
@@ -65,7 +65,7 @@ def _task(served: ServedModel, asked: CompletionRequest, begin: bool, settings: 
 
 
 def _whole(task: Task) -> dict[str, Any]:
-    """The whole answer to a request."""
+    """Return the whole answer to a request."""
     parts: dict[int, list[Part]] = {k: [] for k in range(len(task.prompts) * task.asked.copies)}
     readings = answer(task, lambda k, part: parts[k].append(part))
     return _record(task, parts, readings)
@@ -103,7 +103,7 @@ def _check_together(asked: CompletionRequest, settings: Settings) -> None:
 
 
 def _warning(ignored: list[str]) -> dict[str, str]:
-    """A header that names the fields that were not read."""
+    """Return a header that names the fields that were not read."""
     if not ignored:
         return {}
     names = ", ".join(ascii(name[:40]) for name in ignored[:10]).replace('"', "'").replace("\\", "/")

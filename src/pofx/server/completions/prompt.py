@@ -1,4 +1,4 @@
-"""A prompt as a path of a model: which ids are conditioned on, which of them have numbers, and after which x0."""
+"""A prompt as a path of a model, with its x0, and the ids that have log-probabilities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Prompt:
     Attributes:
         ids: The ids of the prompt, x0 included where the text stands after it.
         hidden: How many of the first `ids` are not echoed: 1 for the x0 before a text, else 0.
-        path: The ids that the model reads: without x0 for a model that puts x0 before every path itself.
+        path: The ids that the model reads, without x0 for a model that itself puts x0 before every path.
         skip: How many positions of the path have no log-probability.
     """
 
@@ -32,21 +32,21 @@ class Prompt:
 
     @property
     def unknown(self) -> int:
-        """How many of the first `ids` have no log-probability."""
+        """The number of first `ids` without a log-probability."""
         return len(self.ids) - len(self.path) + self.skip
 
 
 def reader(served: ServedModel) -> LM:
-    """The model that reads the paths of prompts.
+    """Return the model that reads the paths of prompts.
 
-    Where x0 was put before the model by `with_begin`, this is the model without x0. There x0 is an id like any other, so
-    that all prompts of all requests can be read together.
+    For a model with an x0 by `with_begin`, this reader is the model without x0, in which x0 is an id like any other. So all
+    prompts of all requests can be read together.
     """
     return served.lm if served.bare is None else served.bare
 
 
 def prompts_of(served: ServedModel, asked: CompletionRequest, begin: bool = False) -> list[Prompt]:
-    """The prompts of a request.
+    """Return the prompts of a request.
 
     Args:
         served: The model.
@@ -72,7 +72,7 @@ def prompts_of(served: ServedModel, asked: CompletionRequest, begin: bool = Fals
 
 
 def _text(served: ServedModel, text: str, special: bool) -> Prompt:
-    """A text stands after x0, where the model has one, and x0 is not echoed."""
+    """Return the prompt of a text, which stands after x0 if the model has x0; x0 is not echoed."""
     ids = tuple(served.encode(text))
     x0 = begin_id(served)
     if special and x0 is not None:
@@ -81,7 +81,7 @@ def _text(served: ServedModel, text: str, special: bool) -> Prompt:
 
 
 def _ids(served: ServedModel, ids: Sequence[int], param: str, begin: bool) -> Prompt:
-    """Ids are taken as they are, after x0 where `begin` says so; the empty prompt is x0."""
+    """Return the prompt of ids, which are taken as they are, after x0 where `begin` says so; the empty prompt is x0."""
     x0, size = begin_id(served), served.lm.vocab.size
     check_ids(served, list(ids), param)
     if x0 is not None and (not ids or (begin and ids[0] != x0 and (x0 < size or x0 not in ids))):
@@ -107,14 +107,14 @@ def _after_x0(served: ServedModel, x0: int, rest: tuple[int, ...], hidden: int) 
 
 
 def _verbatim(served: ServedModel, ids: tuple[int, ...]) -> Prompt:
-    """Ids without x0; a model that was trained after x0 reads them after it all the same."""
+    """Return the prompt of ids without x0, before which a model that was trained with x0 still puts x0."""
     if not ids and served.bare is not None:
         raise refuse_unconditional(served.lm.begin)
     return Prompt(ids, 0, ids, min(1, len(ids)))
 
 
 def check_room(served: ServedModel, prompts: Sequence[Prompt], asked_for: int | None, default: int) -> int:
-    """The number of tokens that each prompt may be continued by.
+    """Return the number of tokens by which each prompt may be continued.
 
     Args:
         served: The model.
@@ -123,14 +123,14 @@ def check_room(served: ServedModel, prompts: Sequence[Prompt], asked_for: int | 
         default: The default.
 
     Raises:
-        RequestError: 400 where prompt and continuation exceed the context of the model; nothing is ever cut.
+        RequestError: 400 where prompt and continuation exceed the context of the model, since a prompt is never cut.
     """
     context = served.lm.context
     if context is None:
         return default if asked_for is None else asked_for
     lead = int(reader(served).seen(1)[0])
     longest = lead + max(len(p.path) for p in prompts)
-    # The last token is predicted, and need not be read.
+    # The last token is predicted, and is not read.
     room = context + 1 - longest
     tokens = min(default, max(room, 1)) if asked_for is None else asked_for
     if tokens > room:

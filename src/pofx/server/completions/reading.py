@@ -13,11 +13,11 @@ from pofx.server.completions.token import Token
 
 @dataclass(frozen=True)
 class Reading:
-    """A prompt that was read.
+    """A prompt with its log-probabilities.
 
     Attributes:
-        tokens: All ids of the prompt, with the numbers that were asked for.
-        likeliest: The likeliest token after the prompt; None where nobody asked.
+        tokens: All ids of the prompt, with the requested numbers.
+        likeliest: The likeliest token after the prompt; None where the request does not need the token.
     """
 
     tokens: tuple[Token, ...]

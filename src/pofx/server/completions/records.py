@@ -14,12 +14,12 @@ from pofx.server.completions.token import Token
 from pofx.server.table import ServedModel
 from pofx.server.tokens.strings import TokenStrings
 
-# JSON has no −∞; clients of OpenAI's shape know this number for it.
+# JSON has no −∞; OpenAI and its clients use this number.
 NEVER = -9999.0
 
 
 def head(served: ServedModel) -> dict[str, Any]:
-    """The fields that all chunks of an answer share."""
+    """Return the fields that all chunks of an answer share."""
     return {
         "id": f"cmpl-{uuid.uuid4().hex}",
         "object": "text_completion",
@@ -30,7 +30,7 @@ def head(served: ServedModel) -> dict[str, Any]:
 
 
 def choice_record(index: int, part: Part, strings: TokenStrings, top: int | None) -> dict[str, Any]:
-    """A choice, or a part of a choice.
+    """Return a choice, or a part of a choice.
 
     Args:
         index: The number of the choice.
@@ -70,7 +70,7 @@ def _logprobs(part: Part, strings: TokenStrings, top: int) -> dict[str, Any]:
 
 
 def _with_own(token: Token, top: int) -> dict[int, float]:
-    """The likeliest tokens at a position by id, and the token itself, with the same double wherever it is written."""
+    """Return the likeliest tokens at a position by id, and the token itself, with the same double in both places."""
     ids, logs = token.top
     found = {i: p for i, p in zip(ids[:top], logs[:top]) if not isinf(p)}
     own = NEVER if token.logp is None or isinf(token.logp) else token.logp
@@ -78,7 +78,7 @@ def _with_own(token: Token, top: int) -> dict[int, float]:
 
 
 def prompt_logprobs(tokens: Sequence[Token], top: int, strings: TokenStrings) -> list[dict[str, Any] | None]:
-    """The likeliest tokens at each position of a prompt by id, as vLLM has them: log-probability, rank and text."""
+    """Return the likeliest tokens at each position of a prompt by id, in vLLM's form: log-probability, rank and text."""
     out: list[dict[str, Any] | None] = []
     for token in tokens:
         if token.logp is None:
@@ -86,7 +86,7 @@ def prompt_logprobs(tokens: Sequence[Token], top: int, strings: TokenStrings) ->
             continue
         ranks = {i: k + 1 for k, i in enumerate(token.top[0][:top])}
         found = _with_own(token, top)
-        # Clients take the first entry for the token of the prompt.
+        # The token of the prompt comes first, since clients take the first entry for this token.
         found = {token.id: found[token.id], **found}
         out.append(
             {
@@ -98,11 +98,11 @@ def prompt_logprobs(tokens: Sequence[Token], top: int, strings: TokenStrings) ->
 
 
 def echoed(prompt: Prompt, echo: bool | None) -> int:
-    """How many of the first tokens of a choice are those of its prompt."""
+    """Return how many of the first tokens of a choice belong to its prompt."""
     return len(prompt.ids) - prompt.hidden if echo else 0
 
 
 def usage(prompts: Sequence[Prompt], drawn: int) -> dict[str, int]:
-    """The numbers of tokens, x0 included where it stands before a text."""
+    """Return the numbers of tokens, with the x0 that stands before a text."""
     n = sum(len(p.ids) for p in prompts)
     return {"prompt_tokens": n, "completion_tokens": drawn, "total_tokens": n + drawn}

@@ -15,7 +15,7 @@ MAX_TOKENS = 16  # OpenAI's default
 
 
 def _or_null(schema: dict[str, Any]) -> None:
-    """Say that a field may be null, which is validated to its default."""
+    """State in the schema that a field may be null, which stands for the default."""
     schema["anyOf"].append({"type": "null"})
 
 
@@ -79,7 +79,7 @@ class CompletionRequest(BaseModel):
     @field_validator("prompt", mode="before")
     @classmethod
     def _one_kind(cls, value: Any) -> Any:
-        """Give one message for a prompt of no kind, and not a message for each kind."""
+        """Raise one error for a value that is no prompt, and not an error for each kind of prompt."""
         if value is None:
             return ""
         items = value if isinstance(value, list) else []

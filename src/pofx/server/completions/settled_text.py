@@ -1,4 +1,4 @@
-"""Text that grows by the bytes of tokens: what is settled, where tokens begin, where a stop string ends it."""
+"""A text that grows by the bytes of tokens: its settled part, the places of tokens, and its end at a stop string."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from pofx.lm.trace import Ints
 
-# Bytes that are decoded at once where some are no UTF-8.
+# So many bytes are decoded at once where some of them are no UTF-8.
 WINDOW = 256
 
 
@@ -31,24 +31,26 @@ class Settled:
 
 
 class SettledText:
-    r"""A text that grows by tokens. The parts that it hands out, joined, are the text of all bytes together.
+    r"""A text that grows by tokens. The settled parts, joined, are the text of all bytes together.
 
-    A text is not settled where a character is incomplete, nor where a stop string may have begun. Bytes that are no
-    UTF-8 are U+FFFD.
+    An incomplete character is not settled, nor is text in which a stop string may have begun. Bytes that are no UTF-8 become
+    U+FFFD.
 
     Args:
-        stops: The strings before which the text ends. They do not count within the `unstoppable` bytes.
+        stops: The strings before which the text ends. A stop string does not count in bytes added with `stoppable=False`.
 
     Right: `text = SettledText(["\n"])`, `text.add([b"a", b"b\n"])`, then `text.close()`. Wrong: `add` after `close`.
     """
 
     def __init__(self, stops: Sequence[str] = ()) -> None:
         self._stops = [s.encode("utf-8") for s in stops]
-        self._data = b""  # not yet settled
-        self._begins: list[int] = []  # of the tokens that are not settled, in `_data`
-        self._opened: int | None = None  # the offset of the first of them, where it begins in settled text
-        self._free = 0  # bytes of `_data` in which no stop string is looked for
-        self._chars = 0  # characters that are settled
+        self._data = b""  # the bytes that are not settled
+        self._begins: list[int] = []  # the places in `_data` where unsettled tokens begin
+        self._opened: int | None = (
+            None  # the offset of the first unsettled token, if it begins in settled text
+        )
+        self._free = 0  # the number of bytes of `_data` in which no stop string is searched
+        self._chars = 0  # the number of settled characters
 
     def add(self, pieces: Sequence[bytes], stoppable: bool = True) -> Settled:
         """Let the text grow by the bytes of some tokens."""
@@ -70,7 +72,7 @@ class SettledText:
         return self._settle(len(self._data), True)
 
     def _beginning_of_stop(self) -> int:
-        """How many of the last bytes may be the beginning of a stop string."""
+        """Return how many of the last bytes may be the beginning of a stop string."""
         tail = self._data[self._free :]
         return max(
             (
@@ -101,10 +103,10 @@ class SettledText:
 
 
 def character_of_each_byte(data: bytes) -> Ints:
-    """The character to which each byte belongs in `data.decode("utf-8", "replace")`, and at last the number of characters.
+    """Find the character to which each byte belongs in `data.decode("utf-8", "replace")`.
 
     Returns:
-        `[len(data) + 1]`.
+        `[len(data) + 1]`, the number of the character of each byte, and at last the number of characters.
     """
     firsts = np.zeros(len(data), dtype=np.bool_)
     at = 0

@@ -1,4 +1,4 @@
-"""The events of a streamed completion: each part of a choice as soon as it is settled."""
+"""The events of a streamed completion, which has each part of a choice as soon as the part is settled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pofx.server.event_stream import Emit, EventStream
 def completion_stream(
     request: Request, task: Task, headers: dict[str, str], seat: AbstractContextManager[object]
 ) -> EventStream:
-    """The answer to a request that is streamed.
+    """Return the streamed answer to a request.
 
     Args:
         request: The request.
@@ -33,24 +33,24 @@ def completion_stream(
 
 
 class _Events:
-    """The data of the events of one request; what is counted here changes with each event."""
+    """The data of the events of one request, with counts that change with each event."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._head = records.head(task.served)
-        # How many tokens of its prompt each choice still has to send; a choice that is not there has sent nothing.
+        # How many tokens of its prompt each choice still has to send; a choice without an entry has sent nothing.
         self._echo: dict[int, int] = {}
         self._drawn = 0
 
     def last(self) -> dict[str, Any] | None:
-        """The usage of the whole answer, where it is asked for."""
+        """Return the usage of the whole answer, if the request asks for the usage."""
         options = self._task.asked.stream_options
         if options is None or not options.include_usage:
             return None
         return {**self._head, "choices": [], "usage": records.usage(self._task.prompts, self._drawn)}
 
     def chunk(self, index: int, part: Part) -> dict[str, Any]:
-        """A part of a choice."""
+        """Return a part of a choice."""
         asked = self._task.asked
         prompt = self._task.prompts[index // asked.copies]
         new = index not in self._echo

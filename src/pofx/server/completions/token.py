@@ -11,9 +11,9 @@ class Token:
 
     Attributes:
         id: The id.
-        logp: log p(token | all before it) under the model, nats; None where it is not known.
+        logp: log p(token | all tokens before) under the model, nats; None where the number is not known.
         top: The likeliest ids at its position, the likeliest one first, and their log-probabilities.
-        rank: 1 + the number of tokens that are strictly likelier; 0 where ranks are not asked for.
+        rank: 1 + the number of tokens that are strictly likelier; 0 without ranks.
     """
 
     id: int
