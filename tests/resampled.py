@@ -22,7 +22,7 @@ from pofx.queries.conditioning.problem import pose_problem
 from pofx.queries.conditioning.twisting_function import (
     TokenCondition,
     TwistingFunction,
-    fit_pilot_law,
+    fit_pilot,
     twisting_function,
 )
 
@@ -80,7 +80,7 @@ def two_ways(lm: LM, on: Condition, most: int, seed: int = 0) -> tuple[Run, Run]
     """One run of n particles, by thinning and by resampling, of the same question with the same look-ahead."""
     problem = pose_problem(lm, on.automaton, str(on), "", b"", "exact", True, most, on.tokens)
     target = _token_condition(problem, problem.dfa, True, problem.max_tokens, problem.tokens)
-    ahead = twisting_function(target, fit_pilot_law(lm, target, np.random.default_rng(seed)))
+    ahead = twisting_function(target, fit_pilot(lm, target, np.random.default_rng(seed)))
 
     def thinning(n: int, rng: np.random.Generator) -> float:
         return float(run_particles(lm, target, ahead, n, [rng]).evidence[0])

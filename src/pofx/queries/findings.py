@@ -1,4 +1,4 @@
-"""What an audit reports: a finding for each check, and a verdict."""
+"""The report of an audit: a finding for each check, and a verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pofx.interactive.shown import Shown
 from pofx.lm.begin import Known
 
 CheckVerdict = Literal["pass", "warn", "fail"]
-# A scorer shows no distribution, so the best that can be said of it is that its numbers contradict none.
+# A scorer shows no distribution, so its best verdict says only that no number contradicts a distribution.
 Verdict = Literal[ModelVerdict, "scores-only"]
 
 
@@ -23,7 +23,7 @@ class _NamedByValue(StrEnum):
 
 
 class Check(_NamedByValue):
-    """What an audit of a model or of a corpus can check; the value is the name in reports."""
+    """A check of a model or of a corpus; the value is the name in reports."""
 
     ROWS = "rows sum to 1"
     FORWARD = "extend = forward"
@@ -103,10 +103,10 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        check: What was checked.
+        check: The check.
         verdict: "pass", "warn" or "fail".
         value: The measured number, in `unit`; None where the check has no number.
-        bound: The number that `value` was held against, in `unit`; None where there is none.
+        bound: The bound for `value`, in `unit`; None where the check has no bound.
         unit: Unit of `value` and `bound`.
         why: One or two sentences for a reader who does not know the check.
         series: A chart; None for none.
@@ -126,14 +126,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class BeginEvidence:
-    """What p(x1|x0) knows of how real texts begin, in bits a first token; fewer bits are better.
+    """How well p(x1|x0) predicts the beginnings of real texts, in bits a first token; fewer bits are better.
 
     Attributes:
         text: The text of x0.
         known: How x0 is known.
         bits: Bits under p(·|x0).
         uniform_bits: Bits under the uniform distribution.
-        average_bits: Bits under the model's average next-token distribution, which knows nothing of where texts begin.
+        average_bits: Bits under the model's average next-token distribution, which ignores that a text begins.
         se: Standard error of the mean gain over the average distribution, bits.
         n: Number of documents.
         id: Id of the token that stands for x0; None for an x0 of pofx's own.
@@ -151,7 +151,7 @@ class BeginEvidence:
 
 @dataclass(frozen=True)
 class BeginCandidate:
-    """A token that may stand for x0 of a pretrained model, and what p(x1|token) knows of how texts begin.
+    """A token that may stand for x0 of a pretrained model, and how well p(x1|token) predicts the beginnings of texts.
 
     A number that was not measured is nan.
 
@@ -161,21 +161,21 @@ class BeginCandidate:
         role: "bos" as the files declare it, "eos", "unk", "pad", "separator", "newline", "none" or "twice".
         current: Whether the model was audited with this candidate as its x0.
         first_bits: Bits of the first token of a document.
-        uniform_bits: Bits of the same under the uniform distribution.
-        average_bits: Bits of the same under the model's average next-token distribution.
+        uniform_bits: Bits of the first token under the uniform distribution.
+        average_bits: Bits of the first token under the model's average next-token distribution.
         average_se: Standard error of the difference from the average distribution, bits.
         byte_bits: Bits of the first byte of a document.
-        uniform_byte_bits: Bits of the same under the uniform distribution.
+        uniform_byte_bits: Bits of the first byte under the uniform distribution.
         same: Share of p(x1|candidate) that the model also gives after any other token that stands first.
         rest_bits: Bits of each further token at the head of a document.
-        behind: How much more `rest_bits` is than for the candidate with the fewest, bits.
+        behind: The difference of `rest_bits` and the smallest `rest_bits` of all candidates, bits.
         rest_se: Standard error of `behind`, bits.
         entropy_bits: Entropy of p(x1|candidate), bits.
         top: The likeliest outcomes of p(x1|candidate) and their probabilities.
         n: Number of documents whose openings were read.
         verdict: "pass", "warn" or "fail".
         value: The number that decided the verdict, in `unit`.
-        bound: The number that `value` was held against, in `unit`.
+        bound: The bound for `value`, in `unit`.
         unit: Unit of `value` and `bound`.
         why: The reason, in words.
     """
@@ -236,11 +236,12 @@ class Audit(Shown):
     """The evidence that a model is the distribution that it claims to be.
 
     Attributes:
-        verdict: "joint": x0 is trained, EOS ends texts, p sums to 1. "conditional": the model has p(y|x) only, for an x that
-            the user names. "prefix-only": x0 but no EOS, so prefix probabilities only. "improper": something does not sum
-            to 1. "scores-only": a `Scorer`, whose numbers contradict no distribution.
+        verdict: "joint" where x0 is trained, EOS ends texts and p sums to 1. "conditional" where the model has p(y|x) only,
+            for an x that the user names. "prefix-only" where the model has x0 but no EOS, so prefix probabilities only.
+            "improper" where some probabilities do not sum to 1. "scores-only" for a `Scorer` whose numbers contradict no
+            distribution.
         reason: The reason for the verdict, in words.
-        begin: What p(x1|x0) knows of how texts begin; None where nothing was measured.
+        begin: How well p(x1|x0) predicts the beginnings of texts; None where this was not measured.
         findings: One finding a check.
         documents: Number of documents that were read.
         seed: Seed of the draws.

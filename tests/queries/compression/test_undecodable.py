@@ -83,7 +83,7 @@ def test_a_model_that_changes_its_mind_is_found_out() -> None:
             return super().start(n)
 
     lm = Moody()
-    with pytest.raises(BadValue, match="decompressing gave other bytes"):
+    with pytest.raises(BadValue, match="got other bytes when the file was decompressed"):
         [compress(lm, b"abcabcabacbcba") for _ in range(3)]
 
 

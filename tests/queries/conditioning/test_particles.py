@@ -12,7 +12,7 @@ import pofx
 from enumerated import Forgetful, Pieces, complete, variation
 from pofx import Contains, Length
 from pofx.queries.conditioning.token_automaton import TokenAutomaton
-from pofx.queries.conditioning.twisting_function import TokenCondition, fit_pilot_law
+from pofx.queries.conditioning.twisting_function import TokenCondition, fit_pilot
 from resampled import relative_errors, two_ways
 from toy import ToyLM
 
@@ -94,6 +94,6 @@ def test_the_crude_law_is_one_and_gives_everything_something() -> None:
         target = TokenCondition(
             TokenAutomaton(dfa, lm.vocab.token_bytes, lm.vocab.end), lm.vocab.end, 8, None
         )
-        crude = fit_pilot_law(lm, target, np.random.default_rng(0)).law
+        crude = fit_pilot(lm, target, np.random.default_rng(0)).p
         assert crude.shape == (lm.vocab.size + 1, lm.vocab.size)
         assert np.abs(crude.sum(axis=1) - 1).max() < 1e-12 and crude.min() > 0

@@ -1,1 +1,1 @@
-"""Checks of a model: is it the joint distribution that it claims to be? One check a file."""
+"""Checks whether a model is the joint distribution that it claims to be; each file has one check."""

@@ -16,14 +16,14 @@ from pofx.queries.audit.law_statistics import log_laws, split_batches
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 
-# Between the bound and this many times it, float32 may be rounding: a warning. In float64 it is a fault.
+# A number between the bound and 10 times the bound may be rounding in float32: a warning. In float64 it is a fault.
 ROUNDING = 10.0
-# Most texts that `strings_finding` enumerates, and its largest vocabulary.
+# The most texts that `strings_finding` enumerates, and its largest vocabulary.
 ENUMERATED, TINY = 3_000, 8
 
 
 def exact_arithmetic(lm: LM) -> bool:
-    """Return whether the model says that it works in float64, and a next-token distribution of it does."""
+    """Return whether the model names float64 as its dtype, and its next-token distributions are float64."""
     if lm.dtype != "float64":
         return False
     a_token = next(i for i, b in enumerate(lm.vocab.token_bytes) if b is not None)
@@ -31,17 +31,20 @@ def exact_arithmetic(lm: LM) -> bool:
 
 
 def row_bound(lm: LM) -> float:
-    """Return how far the sum of a next-token distribution may be from 1: 1e-9 in float64, else 1e-5."""
+    """Return the largest allowed |Σp − 1| of a next-token distribution: 1e-9 in float64, else 1e-5."""
     return 1e-9 if exact_arithmetic(lm) else 1e-5
 
 
 def law_bound(lm: LM) -> float:
-    """Return how far one probability computed in two ways may differ: as `row_bound`, but 0.05 in bfloat16."""
+    """Return the largest allowed difference of a probability computed in two ways: `row_bound`, but 0.05 in bfloat16."""
     return 0.05 if lm.dtype == "bfloat16" else row_bound(lm)
 
 
 def text_bound(lm: LM, tokens: int) -> float:
-    """Return how far log p of a text may differ, nats: 1e-9 a token in float64, 1e-5 in float32, 0.1 in bfloat16."""
+    """Return the largest allowed difference of log p of a text, nats.
+
+    The bound is 1e-9 a token in float64, 0.1 a token in bfloat16, and 1e-5 a token, at least 1e-4, in float32.
+    """
     if exact_arithmetic(lm):
         return 1e-9 * max(tokens, 1)
     return 0.1 * max(tokens, 1) if lm.dtype == "bfloat16" else max(1e-4, 1e-5 * tokens)
@@ -59,7 +62,7 @@ def largest_gap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
-    """Check 1: |Σp − 1| of every next-token distribution that was read."""
+    """Make the finding of check 1: |Σp − 1| of every next-token distribution that was read."""
     bound = row_bound(lm)
     why = (
         f"The probabilities of a next-token distribution sum to 1; of {count_noun(rows, 'distribution')} (start, "
@@ -72,7 +75,7 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
 def forward_finding(
     lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int, long: Ints | None = None
 ) -> Finding:
-    """Check 2: log p of tokens and of EOS in one pass over each text, against one `extend` a token.
+    """Check log p of tokens and of EOS in one pass over each text, against one `extend` a token (check 2).
 
     Args:
         lm: The model.
@@ -92,8 +95,7 @@ def forward_finding(
         pairs.extend(_by_long_steps(lm, long, free))
     worst, bound, outcome = _compare(lm, pairs)
     if lm.vocab.end is not None and fast.end and slow.end:
-        # Of EOS the probability is compared: its logarithm may be −30, where float32 has no digits left to
-        # agree on.
+        # The check compares probabilities of EOS, since log p(EOS) may be −30, where float32 has too few digits.
         off = max(
             (float(np.max(np.abs(np.exp(a) - np.exp(b)))) for a, b in zip(fast.end, slow.end) if len(a)),
             default=0.0,
@@ -123,7 +125,7 @@ def _by_long_steps(lm: LM, path: Ints, free: int) -> list[tuple[NDArray[np.float
 def batch_finding(
     lm: LM, paths: Sequence[Ints], plain: Sequence[NDArray[np.float64]], free: int, seed: int
 ) -> Finding:
-    """Check 3: a batch of texts of several lengths, against its texts one by one and in another order."""
+    """Check a batch of texts of several lengths, against its texts one by one and in another order (check 3)."""
     order = np.random.default_rng([seed, 4]).permutation(len(paths))
     shuffled = lm.forward([paths[i] for i in order], skip=free).logp
     alone = [lm.forward([p], skip=free).logp[0] for p in paths]
@@ -137,7 +139,7 @@ def batch_finding(
 
 
 def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
-    """Check 3b: `extend`, `take` and `cat` leave a state and its siblings unchanged."""
+    """Check that `extend`, `take` and `cat` leave a state and its siblings unchanged (check 3b)."""
 
     def fresh() -> State:
         return lm.extend(lm.start(len(prefixes)), prefixes)
@@ -148,7 +150,7 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
     state = fresh()
     first = lm.extend(state, one)
     first_law = np.exp(log_laws(first))
-    lm.extend(state, other).logp  # noqa: B018  (read, since that is when a lazy distribution would do its harm)
+    lm.extend(state, other).logp  # noqa: B018  (a lazy distribution could change its siblings only when it is read)
     again = np.exp(log_laws(lm.extend(state, one)))
     rows = np.arange(n)[::-1].copy()
     joined = state.take(rows).cat(first)
@@ -172,7 +174,7 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
 
 
 def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.float64]], free: int) -> Finding:
-    """Check 4: log p of each draw as it was drawn, against its score."""
+    """Check log p of each draw as it was drawn, against its score (check 4)."""
     scored = lm.forward(paths, skip=free).logp
     worst, bound, outcome = _compare(lm, list(zip(drawn, scored)))
     why = (
@@ -184,7 +186,7 @@ def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.floa
 
 
 def strings_finding(lm: LM) -> Finding | None:
-    """Check 10: over a tiny vocabulary, Σ p(x) of all short texts and P of all longer prefixes make 1."""
+    """Check over a tiny vocabulary that Σ p(x) of all short texts plus P of all longer prefixes is 1 (check 10)."""
     end = lm.vocab.end
     others = [i for i in range(lm.vocab.size) if i != end]
     if end is None or lm.vocab.size > TINY or not others:

@@ -44,43 +44,45 @@ def audit(
 ) -> Audit:
     """Audit whether p(x) = p(x1|x0) · … · p(EOS|x0,x) holds for a model: a `Finding` for each check, and a verdict.
 
-    The checks: Next-token distributions sum to 1. log p is the same in one pass, token by token, in any batch, and as drawn
-    (nats). p(x1|x0) predicts how documents begin better than the model's average next-token distribution does (bits). EOS is
-    likelier where documents end (bits). P(length > L) falls. No mass leaks to control tokens. The vocabulary spells texts
-    faithfully. Du et al. 2023 treat texts that never end.
+    The checks of a model are these. Next-token distributions sum to 1. log p (nats) is the same in one pass, token by
+    token, in any batch, and as drawn. p(x1|x0) predicts the beginnings of documents better than the model's average
+    next-token distribution does (bits). EOS is likelier where documents end (bits). P(length > L) falls (Du et al. 2023
+    treat texts that never end). No mass leaks to control tokens. The vocabulary spells texts faithfully.
 
-    A `Scorer` shows no distributions. The audit of a scorer checks that different next tokens, and different strings of one
-    length, sum to at most 1. Random text must cost its entropy, as it does where each token is scored before it is read. A
-    number must change neither with what follows nor when it is asked for again, and must not mix bytes with tokens.
+    A `Scorer` shows no distributions. The audit of a scorer checks that the probabilities of different next tokens, and of
+    different strings of one length, sum to at most 1. Random text must cost its entropy: a lower cost means that tokens
+    were read before they were scored. A number must not change with the text after its token, nor when the text is scored
+    again. Numbers of bytes and numbers of tokens must not be mixed.
 
-    A pretrained model is tried with every candidate for x0. The audit chooses the x0
-    after which first tokens are predicted best; it does not choose by log p of whole texts.
-    A model without x0 is audited with the candidate that was found trained, if there is one, and `Audit.begin` names that
-    candidate. `Audit.endings` lists the control tokens that end texts.
+    A pretrained model is tried with every candidate for x0. The audit chooses the x0 after which first tokens are predicted
+    best; it does not choose by log p of whole texts. A model without x0 is audited with the candidate that was found
+    trained, if there is such a candidate, and `Audit.begin` names the candidate. `Audit.endings` lists the control tokens
+    that end texts.
 
     Args:
         lm: The model, or a `Scorer`.
-        texts: Whole documents that the model was not fitted on. At most 200 documents of at most 1,000 tokens are read, and
-            the finding "p(x1) is trained" says what was left out. None takes the built-in documents. On these, the checks of
-            openings and endings cannot fail a model fitted here, whose texts may be of another kind.
-        seed: Seed of the audit. The same seed gives the same audit, except that the draws of a slow model
-            stop after 8 s, so that its P(length > L) may be of a smaller L.
+        texts: Whole documents that the model was not fitted on; None for the built-in documents. At most 200 documents of
+            at most 1,000 tokens are read, and the finding "p(x1) is trained" says what was left out. With the built-in
+            documents, the checks of openings and endings cannot fail a model fitted here, whose texts may be of another
+            kind.
+        seed: Seed of the audit. The same seed gives the same audit, with one exception: the draws of a slow model stop
+            after 8 s, so its P(length > L) may be of a smaller L.
         coarse: The same model in another precision (`load(…, dtype="bfloat16")`), to be compared with `lm`.
 
     Returns:
         The findings and the verdict: "improper", else "conditional" (no x0, or p(x1) not learned), else "prefix-only" (no
-        EOS, or EOS not learned), else "joint". Of a scorer "improper", else "scores-only".
+        EOS, or EOS not learned), else "joint". The verdict of a scorer is "improper" or "scores-only".
 
     Raises:
         BadValue: `texts` is one text, or the model's distributions do not have the shape `[n, vocab.size]`.
 
-    Right: `audit(lm, held_out).verdict`. Wrong: `audit(lm, training_texts)`, which flatters memory; and
+    Right: `audit(lm, held_out).verdict`. Wrong: `audit(lm, training_texts)`, which flatters a model that memorised them; and
     `audit(lm, "a text")`, since one string is no sample.
     """
     seed = check_whole_number("seed", seed)
     if isinstance(lm, Scorer):
         if coarse is not None:
-            raise BadValue("expected None for a scorer, got a model", "leave it out", argument="coarse")
+            raise BadValue("expected None for a scorer, got a model", "leave coarse out", argument="coarse")
         return audit_scorer(lm, texts, seed)
     held = choose_documents(lm, texts, seed)
     try:
@@ -153,7 +155,7 @@ def _audited(
 def _with_x0(
     lm: LM, held: HeldOut, average: LawStatistics | None, seed: int
 ) -> tuple[LM, tuple[BeginCandidate, ...]]:
-    """Put the x0 that evidence speaks for before a pretrained model without x0; also return every candidate."""
+    """Return a pretrained model with the x0 that the evidence supports, and every candidate for x0."""
     core = lm.bare()
     if core is None or not lm.vocab.control.candidates or not held.paths:
         return lm, ()
@@ -170,9 +172,9 @@ def _with_note(finding: Finding, held: HeldOut) -> Finding:
 
 
 def _of_another_kind(finding: Finding) -> Finding:
-    """Turn a failure on the built-in documents into a warning, where the model's training texts stood after its x0.
+    """Turn a failure on the built-in documents into a warning, for a model whose training texts stood after its x0.
 
-    A model of "abc" and "abd" knows nothing of how English documentation begins, and is joint all the same.
+    A model of "abc" and "abd" does not predict how English documentation begins, and is joint nevertheless.
     """
     if finding.verdict != "fail" or finding.value is None:
         return finding

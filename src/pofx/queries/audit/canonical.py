@@ -12,17 +12,17 @@ from pofx.lm.trace import Ints
 from pofx.queries.findings import Check, Finding, Measure
 from pofx.units import count_noun
 
-# The last tokens of a draw that was cut off do not count: the tokens to come decide how the tokenizer spells them.
+# The number of last tokens that do not count in a draw that was cut off: later tokens would decide their spelling.
 OPEN = 2
-# Above this share of draws the canonical spelling is the lesser part of a text's probability.
+# From this share of draws on, a text's canonical spelling has less than half of the text's probability.
 HALF = 0.5
 
 
 def canonical_finding(lm: LM, draws: Sequence[Ints], prefix: int) -> Finding | None:
-    """Check the share of draws whose ids differ from `encode` of the text they spell.
+    """Check the share of draws whose ids differ from `encode` of the text that the draw spells.
 
-    log p of a text is that of one spelling, a lower bound of the text's own log p. The share says how much mass lies on the
-    other spellings.
+    log p of a text is log p of one spelling, a lower bound of the log p summed over all spellings. The share estimates the
+    mass of the other spellings.
 
     Args:
         lm: The model.

@@ -17,13 +17,13 @@ from pofx.transforms.with_begin import token_name
 from pofx.units import bits
 from pofx.vocab.vocabulary import Vocab
 
-# log2 p(EOS) below this counts as this: a maximum-likelihood model says −∞ elsewhere, and means stay finite.
+# The least log2 p(EOS): a maximum-likelihood model gives −∞ inside documents, and the floor makes means finite.
 FLOOR = -64.0
-# Σ p(EOS) over the positions of a document, on average, within which EOS may cost more than under the uniform distribution,
-# if it is two bits likelier where documents end. A calibrated model has 1, since a document ends once. Measured: 0.9 to 1.05
-# of n-grams and small transformers on texts of their kind. SmolLM2's <|im_end|> has 0.02 to 0.06 on bare texts, but costs 6
-# to 9 bits less than under the uniform distribution. A small Llama without ends in training: 0.0016, 5.6 bits more, and 1.3
-# likelier.
+# An EOS that costs more than under the uniform distribution passes if the average Σ p(EOS) of a document lies in `SUMS`, and
+# EOS is `LIKELIER` bits likelier where documents end. A calibrated model has Σ p(EOS) = 1, since a document ends once.
+# n-grams and small transformers have 0.9 to 1.05 on texts of their kind. SmolLM2's <|im_end|> has 0.02 to 0.06 on bare
+# texts, but costs 6 to 9 bits less than under the uniform distribution. A small Llama whose training texts had no EOS has
+# 0.0016, costs 5.6 bits more, and is 1.3 bits likelier.
 SUMS, LIKELIER = (0.25, 4.0), 2.0
 
 
@@ -32,9 +32,10 @@ def end_findings(
 ) -> tuple[list[Finding], tuple[EndCandidate, ...]]:
     """Check p(EOS) at the ends of documents against p(EOS) elsewhere, and whether the documents have positive probability.
 
-    EOS passes two tests. First, log2 p(EOS) at the end of a document exceeds that at its other positions, by more than 2
-    standard errors and 0.1 bit. Second, EOS has the mass of an outcome that was learned: at ends it costs less than under
-    the uniform distribution (by as much), or Σ p(EOS) over a document is 1/4 to 4 and EOS is two bits likelier at ends.
+    EOS must pass two tests. In the first, log2 p(EOS) at the end of a document must exceed log2 p(EOS) at its other
+    positions by more than 2 standard errors and 0.1 bit. The second is passed in either of two ways. At ends EOS costs less
+    than under the uniform distribution, by the same margins. Or Σ p(EOS) over a document is 1/4 to 4, and EOS is two bits
+    likelier at ends.
 
     Args:
         lm: The model.
@@ -73,14 +74,14 @@ def end_findings(
 
 
 def _end_candidates(vocab: Vocab) -> list[int]:
-    """Control tokens of a pretrained model that may end texts, EOS first; none for our own models."""
+    """Return the control tokens of a pretrained model that may end texts, EOS first; none for a model fitted here."""
     found = [i for _, i in vocab.control.candidates]
     return list(dict.fromkeys([*([] if vocab.end is None else [vocab.end]), *found])) if found else []
 
 
 @dataclass(frozen=True, eq=False)
 class EndMasses:
-    """How likely each candidate for EOS is at the ends of documents and elsewhere.
+    """The probabilities of each candidate for EOS at the ends of documents and elsewhere.
 
     Attributes:
         at_end: log2 p(token) at the end of each document, `[documents, tokens]`.
@@ -98,9 +99,8 @@ class EndMasses:
 def _read(lm: LM, paths: Sequence[Ints], free: int, enders: Sequence[int]) -> EndMasses:
     """Measure EOS, or every candidate for EOS, in one pass over the documents."""
     end = lm.vocab.end
-    closing = [i for i in (end, *enders) if i is not None][
-        :1
-    ]  # whose distribution is that of the last position
+    # A last token is needed, so that the trace has the distribution after the last token of the document.
+    closing = [i for i in (end, *enders) if i is not None][:1]
     masses = np.zeros((len(enders), lm.vocab.size), dtype=np.bool_)
     masses[np.arange(len(enders)), enders] = True
     want = Want(masses=masses) if enders else Want(end=end is not None)
@@ -155,7 +155,7 @@ def _learned(
     uniform: float,
     average: LawStatistics | None,
 ) -> Finding:
-    """Check that EOS was learned; `uniform`: bits of an outcome under the uniform distribution."""
+    """Check that EOS was learned; `uniform` is the bits of an outcome under the uniform distribution."""
     check, n = Check.END, len(at_end)
     if n < FEWEST:
         why = f"Too few whole documents ({n}, at least {FEWEST} needed) to see whether EOS stands where texts end."
@@ -174,8 +174,8 @@ def _learned(
     outcome: CheckVerdict = "pass" if mean > bound else "fail"
     value = mean
     if outcome == "fail" and average is not None and average.rows > 1 and average.spread < SAME:
-        # One distribution for all positions: EOS cannot be anywhere likelier, and lengths are geometric, which is
-        # proper.
+        # A model with one distribution for all positions cannot make EOS likelier anywhere, and its geometric lengths are
+        # a proper distribution.
         same = "its next-token distribution never changes, so it ends texts by the same coin everywhere"
         outcome, why = "warn", f"{why}; {same}"
     elif outcome == "fail":
@@ -206,10 +206,10 @@ def _learned(
 def _summed(sums: NDArray[np.float64]) -> str:
     """Describe Σ p(EOS) of a document in words."""
     mean, se = float(sums.mean()), _se(sums)
-    told = f"Σ p(EOS) over a document is {mean:.3g} ± {se:.2g}, where a calibrated model has 1"
+    found = f"Σ p(EOS) over a document is {mean:.3g} ± {se:.2g}, where a calibrated model has 1"
     if mean + 2 * se < 0.5:
-        return f"{told} (less on texts of another kind, or cut before their end)"
-    return f"{told} (more on longer texts than the model expects)" if mean - 2 * se > 2 else told
+        return f"{found} (less on texts of another kind, or cut before their end)"
+    return f"{found} (more on longer texts than the model expects)" if mean - 2 * se > 2 else found
 
 
 def _se(a: NDArray[np.float64]) -> float:

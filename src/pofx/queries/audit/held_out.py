@@ -1,4 +1,4 @@
-"""Which documents an audit reads, whether the vocabulary spells them, and how much the audit reads in all."""
+"""The documents that an audit reads, whether the vocabulary spells them, and the budget of the audit."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pofx.lm.trace import Ints
 from pofx.vocab.vocabulary import Vocab, show_bytes, to_bytes
 
 DOCUMENTS = 200
-# Documents whose first token is read, without a pass of the model for each: p(·|x0) is one distribution.
+# The most documents whose first token is read. First tokens need no passes, since p(·|x0) is one distribution.
 OPENINGS = 2_000
-# Characters that decide on the first token: the longest tokens of SmolLM2 and Gemma 3 spell fewer than 170 bytes.
+# The number of characters that decide the first token: the longest tokens of SmolLM2 and Gemma 3 have under 170 bytes.
 OPENING = 400
-# Longest document, in tokens: 40 longer documents would be the whole sample.
+# The longest document, in tokens: 40 documents of this length make the whole sample.
 LONGEST = 1000
-# Tokens of all documents. Each position costs V numbers, so a large vocabulary gets fewer tokens: 40,000 up to V = 6,000,
-# 5,000 at V = 49,152, never below 4,000.
+# The most tokens of all documents. Each position costs V numbers, so a large vocabulary gets fewer tokens. The number is
+# 40,000 up to V = 6,000, 5,000 at V = 49,152, and never below 4,000.
 TOKENS, LEAST_TOKENS, CELLS = 40_000, 4_000, 250_000_000
-# A server reads the whole prefix for each token.
+# The most tokens of all documents for a server, which reads the whole prefix for each token.
 SERVED_TOKENS = 2_000
-# Built-in documents to try, where a vocabulary spells few of them.
+# The most built-in documents to try, for a vocabulary that spells few of them.
 TRIED = 2_000
 
 
@@ -37,8 +37,8 @@ class HeldOut:
     Attributes:
         paths: Token ids of each document, without EOS.
         whole: Whether each document is whole; False for a document that was cut, whose end is no end of a text.
-        note: How the documents were chosen.
-        no_text: How many texts the vocabulary refused.
+        note: A description of the choice of the documents.
+        no_text: The number of texts that the vocabulary refused.
         wrong: A line for each text that is not spelled faithfully.
         openings: First tokens of up to 2,000 documents, for a pretrained model.
     """
@@ -90,7 +90,7 @@ def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> 
 
     Args:
         lm: The model.
-        texts: The documents; None for the built-in ones.
+        texts: The documents; None for the built-in documents.
         seed: Seed of the order.
 
     Returns:
@@ -127,7 +127,9 @@ def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> 
             read.append(source[i])
             used += len(ids) + 1
     if texts is not None and no_text and no_text == len(source):
-        found = "it, and it is not" if no_text == 1 else f"{no_text:,}, of which none is"
+        found = (
+            "a text that it does not spell" if no_text == 1 else f"{no_text:,} texts that it does not spell"
+        )
         raise NotText(
             f"texts: expected at least one text that this vocabulary spells, got {found}",
             "audit the model on texts of its own kind",
@@ -159,7 +161,7 @@ def first_tokens(vocab: Vocab, texts: Sequence[str | bytes]) -> Ints:
 
 
 def builtin_first_tokens(vocab: Vocab) -> Ints:
-    """Return first tokens of built-in documents, evenly spread; none where there are no built-in documents."""
+    """Return first tokens of evenly spread built-in documents; no tokens where there are no built-in documents."""
     texts = _source(None)[0]
     return first_tokens(vocab, texts[:: max(1, len(texts) // (OPENINGS // 4))])
 
@@ -179,33 +181,33 @@ def _shown(text: str | bytes) -> str:
     return f"'{shown[:24]}…'" if len(shown) > 24 else f"'{shown}'"
 
 
-# Vocabulary size from which on a model gets the small budget: pretrained models have 32,000 to 262,144 ids, our own at
+# The least vocabulary size for the small budget. Pretrained models have 32,000 to 262,144 ids, and models fitted here at
 # most a few thousand.
 LARGE = 16_384
 
 
 @dataclass(frozen=True)
 class AuditBudget:
-    """How much an audit reads: enough for small errors, and minutes where a token costs milliseconds.
+    """The numbers of texts and tokens that an audit reads: small errors show, and an audit takes minutes at most.
 
     Attributes:
-        laws: Next-token distributions read along texts.
-        law_documents: Documents that they are read along.
-        law_tokens: First tokens of each document that are read; None for all.
-        documents: Heads of documents on which the ways to compute log p are compared.
-        draws: Draws on which they are compared.
-        tokens: Tokens of each head.
-        reach: Longest text that is compared, in tokens, where the context is longer.
-        drawn: Tokens of a draw.
-        lives: Draws that are followed until they end.
-        alive: Most tokens of such a draw.
-        heads: Documents read after every candidate for x0.
-        head_tokens: Tokens of each such document.
+        distributions: The number of next-token distributions for statistics along texts.
+        distribution_documents: The number of documents of these distributions.
+        distribution_tokens: The number of first tokens of each such document that are read; None for all.
+        documents: The number of heads of documents on which the ways to compute log p are compared.
+        draws: The number of draws on which the ways to compute log p are compared.
+        tokens: The number of tokens of each head.
+        reach: The longest text of a comparison, in tokens, where the context is longer.
+        drawn: The number of tokens of a draw.
+        lives: The number of draws that are followed until they end.
+        alive: The most tokens of such a draw.
+        heads: The number of documents that are read after every candidate for x0.
+        head_tokens: The number of tokens of each such document.
     """
 
-    laws: int = 2_000
-    law_documents: int = 100
-    law_tokens: int | None = None
+    distributions: int = 2_000
+    distribution_documents: int = 100
+    distribution_tokens: int | None = None
     documents: int = 12
     draws: int = 12
     tokens: int = 128
@@ -217,12 +219,12 @@ class AuditBudget:
     head_tokens: int = 48
 
 
-# SmolLM2 reads 300 tokens a second and core, and takes 70 ms for a step of a few draws: in all about 14,000 tokens
-# and 180 steps, a minute of two cores.
+# SmolLM2 reads 300 tokens a second and core, and takes 70 ms for a step of a few draws. The small budget is about 14,000
+# tokens and 180 steps, a minute of two cores.
 SMALL_BUDGET = AuditBudget(
-    laws=400,
-    law_documents=24,
-    law_tokens=64,
+    distributions=400,
+    distribution_documents=24,
+    distribution_tokens=64,
     documents=6,
     draws=8,
     tokens=48,
@@ -233,17 +235,17 @@ SMALL_BUDGET = AuditBudget(
     heads=16,
     head_tokens=40,
 )
-# A small server answered 160 distributions a second: in all about 5,000, half a minute.
+# A small server answered 160 distributions a second, so the 5,000 distributions of this budget take half a minute.
 SERVED_BUDGET = replace(SMALL_BUDGET, reach=129)
 
 
 def budget_for(lm: LM) -> AuditBudget:
-    """Return the budget by what a next-token distribution costs: much for a large vocabulary, or where a server is asked."""
+    """Return the budget of a model: a small one where distributions are dear, by a large vocabulary or a server."""
     if _is_served(lm):
         return SERVED_BUDGET
     return AuditBudget() if lm.vocab.size < LARGE else SMALL_BUDGET
 
 
 def _is_served(lm: LM) -> bool:
-    """Whether another process computes, and each distribution is a question to it."""
+    """Return whether a server computes the distributions, so that each of them needs a request."""
     return lm.engine.device == "server"

@@ -19,7 +19,7 @@ from pofx.queries.findings import (
     Verdict,
 )
 
-# Any of these failing makes p improper, whatever else holds.
+# The checks whose failure makes p improper, with any results of the other checks.
 SUMS = (
     Check.ROWS,
     Check.FORWARD,

@@ -14,7 +14,7 @@ from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.queries.audit.held_out import budget_for
 
-# Numbers of a batch of distributions held at once: 32 MB in float64.
+# The most numbers of a batch of distributions: 32 MB in float64.
 CELLS = 4_000_000
 
 
@@ -23,12 +23,12 @@ class LawStatistics:
     """Statistics of the next-token distributions that were read.
 
     Attributes:
-        mean: Their average, `[V]`.
+        mean: The average distribution, `[V]`.
         noise: The squared relative standard error of each entry of `mean`, `[V]`.
         worst: The largest |Σp − 1|; inf where an entry is no number.
         leak: The average mass on control tokens other than EOS.
         spread: The largest difference of any entry from the first distribution.
-        rows: How many distributions were read.
+        rows: The number of distributions that were read.
     """
 
     mean: NDArray[np.float64]
@@ -40,7 +40,7 @@ class LawStatistics:
 
 
 def split_batches(lm: LM, paths: Sequence[Ints]) -> Iterator[list[Ints]]:
-    """Yield the paths, longest first, as many at a time as their distributions fit in memory."""
+    """Yield the paths in batches whose distributions fit in memory, the longest paths first."""
     rows = max(1, CELLS // max(lm.vocab.size, 1))
     ordered = sorted(paths, key=len, reverse=True)
     for lo in range(0, len(ordered), rows):
@@ -48,7 +48,7 @@ def split_batches(lm: LM, paths: Sequence[Ints]) -> Iterator[list[Ints]]:
 
 
 def has_begin(lm: LM) -> bool:
-    """Return whether the model answers for p(x1): it names an x0, and has a distribution of first tokens."""
+    """Return whether the model defines p(x1): the model names an x0, and has a distribution of first tokens."""
     if lm.begin.known == "none":
         return False
     try:
@@ -73,8 +73,8 @@ def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iter
         while n:
             yield log_laws(state)[:n]
             n = sum(len(p) >= at + stride for p in live)
-            # Rows that are over go on with any token, unread, until a quarter of the batch is: a row that
-            # leaves costs a copy of all that stay, which for a transformer's cache took most of the time.
+            # Rows past their end are extended by an arbitrary token until they are a quarter of the batch. The removal of a
+            # row copies all other rows, which for a transformer's cache took most of the time.
             if 0 < n < 0.75 * len(live):
                 live, state = live[:n], state.take(np.arange(n))
             if n:
@@ -85,8 +85,8 @@ def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iter
 def collect_law_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> LawStatistics:
     """Read about 2,000 next-token distributions (400 of a large vocabulary), spread evenly over the texts.
 
-    The distribution of first tokens is not among them. Whole distributions are dear where the cache of a transformer grows:
-    200 documents and 4,000 distributions took 70 s of a busy machine, half of both 10 s.
+    The distribution of first tokens is not counted. Whole distributions are dear where the cache of a transformer grows.
+    200 documents and 4,000 distributions took 70 s of a busy machine, and half of both took 10 s.
 
     Args:
         lm: The model.
@@ -97,9 +97,9 @@ def collect_law_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> LawStati
         The statistics.
     """
     budget = budget_for(lm)
-    paths = [p[: budget.law_tokens] for p in paths[: budget.law_documents]]
+    paths = [p[: budget.distribution_tokens] for p in paths[: budget.distribution_documents]]
     total = sum(len(p) for p in paths)
-    stride = max(1, -(-total // budget.laws))
+    stride = max(1, -(-total // budget.distributions))
     first = int(np.random.default_rng([seed, 2]).integers(1, stride + 1))
     control = np.array([b is None and i != lm.vocab.end for i, b in enumerate(lm.vocab.token_bytes)])
     mean, square = np.zeros(lm.vocab.size), np.zeros(lm.vocab.size)

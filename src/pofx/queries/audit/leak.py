@@ -1,4 +1,4 @@
-"""Mass on ids that spell no text, which is missing from the sum over strings."""
+"""The check of mass on ids that spell no text, which is missing from the sum over strings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAK, LEAK_FAIL = 1e-6, 1e-3
 
 
 def leak_finding(lm: LM, average: LawStatistics | None) -> Finding:
-    """Check the mass a token that is on ids which spell no text: pass below 1e-6, fail above 1e-3.
+    """Check the average mass on ids that spell no text: "pass" below 1e-6, "fail" above 1e-3.
 
     A class of unknown words is an outcome like the others, so its mass is a warning at most.
 
@@ -49,14 +49,14 @@ def leak_finding(lm: LM, average: LawStatistics | None) -> Finding:
 
 
 def leak_note(lm: LM, found: Finding) -> str:
-    """Say what a verdict of "joint" must add where an unknown class holds mass: over what p sums to 1; else "".
+    """Return the note to a verdict "joint" for a model whose class of unknown words has mass: the set where p sums to 1.
 
     Args:
         lm: The model.
         found: The finding of the leak.
 
     Returns:
-        A sentence, or "".
+        A sentence; "" where there is nothing to add.
 
     Right: after "next-token distributions sum to 1". Wrong: in place of the finding.
     """

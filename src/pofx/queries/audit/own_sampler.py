@@ -1,4 +1,4 @@
-"""The check that a program draws from the distribution that it scores by: frequencies of its draws against their p."""
+"""The check that a program draws from the distribution that it scores by: frequencies of draws against their p."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pofx.queries.audit.law_statistics import has_begin, log_laws
 from pofx.queries.audit.scorer.numbers import read_numbers
 from pofx.queries.findings import Check, Finding, Measure
 
-# Draws of one token after each prefix, how many prefixes, and the tokens or characters of a prefix.
+# The number of draws of one token after each prefix, the number of prefixes, and the most tokens or characters of a prefix.
 DRAWS, PREFIXES, REACH = 400, 4, 16
-# One false alarm in a thousand.
+# The least p-value that passes: one false alarm in a thousand.
 BOUND = 1e-3
 
 Table = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 def own_sampler_finding(lm: LM, paths: Sequence[Ints], seed: int) -> Finding | None:
-    """Check draws of the model's own sampler against its next-token distributions; None where it has no such sampler."""
+    """Check draws of the model's own sampler against its next-token distributions; None without such a sampler."""
     cuts = [p[: min(len(p) // 2, REACH)] for p in paths if len(p) > 1]
     prefixes: list[Ints] = [np.array([], dtype=np.int64)] if has_begin(lm) else []
     prefixes = [*prefixes, *cuts][:PREFIXES]
@@ -41,9 +41,10 @@ def own_sampler_finding(lm: LM, paths: Sequence[Ints], seed: int) -> Finding | N
 
 
 def scorer_sampler_finding(scorer: Scorer, heads: Sequence[str], seed: int) -> Finding | None:
-    """Check draws of a scorer's sampler against the numbers of what was drawn; None where it has no sampler.
+    """Check draws of a scorer's sampler against the scorer's numbers; None for a scorer without a sampler.
 
-    The first half of the draws finds the outcomes that are not rare, and the second half is compared with their numbers.
+    The first half of the draws finds the outcomes that are not rare. The frequencies of these outcomes in the second half
+    are compared with their numbers.
     """
     if scorer.sample is None:
         return None
@@ -60,7 +61,7 @@ def scorer_sampler_finding(scorer: Scorer, heads: Sequence[str], seed: int) -> F
         p = {v: float(np.exp(logp)) for v, logp in logs.items()}
         common = [v for v in sorted(p) if p[v] * DRAWS >= LEAST]
         rest = 1.0 - sum(p[v] for v in common)
-        if rest < 0:  # the sums are checked elsewhere
+        if rest < 0:  # another check reports sums above 1
             continue
         counts = Counter(v if v in common else None for v in drawn[DRAWS:])
         tables.append(

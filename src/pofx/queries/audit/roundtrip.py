@@ -6,8 +6,7 @@ from pofx.queries.audit.held_out import HeldOut, spell_text
 from pofx.queries.findings import Check, Finding, Measure
 from pofx.vocab.vocabulary import Vocab
 
-# What tokenizers are known to change: control tokens' spellings, spaces, line ends, composed letters, NUL,
-# emoji.
+# Texts that tokenizers are known to change: names of control tokens, spaces, line ends, composed letters, NUL, emoji.
 HOSTILE: tuple[str | bytes, ...] = (
     "",
     " ",
@@ -29,12 +28,12 @@ HOSTILE: tuple[str | bytes, ...] = (
     b"\xff\xfe stray bytes \x80",
 )
 
-# The names of a pretrained model's own control tokens, of which there may be thousands.
+# The most names of a pretrained model's own control tokens that are tried: a vocabulary may have thousands.
 NAMES = 8
 
 
 def roundtrip_finding(vocab: Vocab, held: HeldOut) -> Finding:
-    """Count the texts that come back changed or yield a control token. `NotText` is no failure."""
+    """Count the texts that decode to another text or yield a control token; `NotText` is no failure."""
     wrong, refused = list(held.wrong), held.no_text
     hostile = (*HOSTILE, *list(vocab.control.names)[:NAMES])
     for text in hostile:

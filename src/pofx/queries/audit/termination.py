@@ -1,4 +1,4 @@
-"""Termination: P(length > L), which says whether, and how soon, the texts of a model end."""
+"""The check of P(length > L), which says whether, and how soon, the texts of a model end."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from pofx.queries.audit.held_out import budget_for, longest_path
 from pofx.queries.audit.law_statistics import log_laws
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure, Series
 
-# Draws × tokens × V: 300 M entries of distributions are about 4 s of exp and cumsum. Full length up to V = 9,000.
+# The most draws × tokens × V: 300 M entries of distributions take about 4 s of exp and cumsum. Up to V = 9,000 this bound
+# allows the full length.
 CELLS = 300_000_000
-# No further L is begun that would be reached after so many seconds: a step costs what the model makes it cost.
+# An L that would be reached after this time, in seconds, is left out, since a step of a large model can take long.
 SECONDS = 8.0
 LEAK = 1e-6
 
@@ -30,9 +31,9 @@ class Survival:
     Attributes:
         lengths: The lengths L, in tokens.
         alive: P(length > L) for each L.
-        se: The standard error of each; 0 where it is exact.
-        never: The limit of P(length > L), if it is known; else None.
-        draws: Draws of the estimate; 0 where `alive` is exact.
+        se: The standard error of each probability; 0 where the probability is exact.
+        never: The limit of P(length > L), if this limit is known; else None.
+        draws: The number of draws of the estimate; 0 where `alive` is exact.
     """
 
     lengths: tuple[int, ...]
@@ -60,9 +61,9 @@ def choose_lengths(lm: LM) -> tuple[int, ...]:
 def estimate_survival(
     lm: LM, state: State, lengths: Sequence[int], rng: np.random.Generator, seconds: float = math.inf
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Estimate Π_{i ≤ L} (1 − p(EOS | x_<i)) by its mean over draws x that never take EOS; unbiased.
+    """Estimate Π_{i ≤ L} (1 − p(EOS | x_<i)) without bias, by its mean over draws x that never take EOS.
 
-    Each draw carries the probability of living so long, which is less noisy than counting long draws (Rao–Blackwell).
+    The mean of these probabilities is less noisy than the share of draws longer than L (Rao–Blackwell).
 
     Args:
         lm: The model, with EOS.
@@ -88,14 +89,14 @@ def estimate_survival(
             p = np.nan_to_num(np.exp(log_laws(state)), nan=0.0, posinf=0.0)
         ending, total = p[:, end].copy(), p.sum(axis=1)
         p[:, end] = 0.0
-        # Σ of the others, not 1 − p(EOS): the same where rows sum to 1, and exact where p(EOS) is close to 1.
+        # The sum over the other tokens equals 1 − p(EOS) where rows sum to 1, and is exact where p(EOS) is close to 1.
         others = p.sum(axis=1)
         weight[live] *= np.where(total > 0, others / np.where(total > 0, others + ending, 1.0), 0.0)
         if step in lengths:
             means[step] = float(weight.mean())
             errors[step] = float(weight.std(ddof=1) / np.sqrt(len(weight))) if len(weight) > 1 else 0.0
             now = time.monotonic()
-            if now + (now - began) > until:  # the next L is twice this one, and takes as long again
+            if now + (now - began) > until:  # the next L is twice as long, and takes the same time again
                 break
         going = np.flatnonzero(others > 0)
         if step == max(lengths):
@@ -145,23 +146,23 @@ def termination_finding(found: Survival | None, where: str) -> Finding:
         "P(length > L)", "probability", "line", tuple((str(n), a) for n, a in zip(found.lengths, found.alive))
     )
     how = "exact" if found.exact else f"± {found.se[-1]:.2g}, estimated from {found.draws} draws without EOS"
-    told = f"P(length > {longest}) = {last:.3g} ({how}){where}."
+    found_last = f"P(length > {longest}) = {last:.3g} ({how}){where}."
     if found.never is not None and found.never > LEAK:
         why = (
             f"Exactly {found.never:.6g} of the mass lies on texts that never end: some histories can no "
-            f"longer reach EOS, so Σ p(x) = {1 - found.never:.6g}. {told}"
+            f"longer reach EOS, so Σ p(x) = {1 - found.never:.6g}. {found_last}"
         )
         return Finding(check, "fail", found.never, LEAK, Measure.PROBABILITY, why, chart)
     if found.never is not None:
         why = (
-            f"{told} P(never ends) is {found.never:.3g}, exactly: every history has a way to EOS, and "
+            f"{found_last} P(never ends) is {found.never:.3g}, exactly: every history has a way to EOS, and "
             "finitely many such histories cannot go on for ever."
         )
         return Finding(check, "pass", found.never, LEAK, Measure.PROBABILITY, why, chart)
     before = found.alive[-2] if len(found.alive) > 1 else 1.0
     bound = max(0.01, 0.999 * before)
     outcome: CheckVerdict = "pass" if last <= bound else "warn"
-    why = f"{told} Texts must all end sooner or later, or p does not sum to 1; " + (
+    why = f"{found_last} Texts must all end sooner or later, or p does not sum to 1; " + (
         "the survivors keep falling."
         if outcome == "pass"
         else f"from L = {longest // 2} on hardly any do, which may be a leak, or an EOS hardly learned."

@@ -14,12 +14,12 @@ from pofx.queries.audit.held_out import HeldOut, budget_for, longest_path
 from pofx.queries.sample import draw_paths
 from pofx.vocab.vocabulary import Vocab
 
-# Random sequences: distributions must sum to 1 after such prefixes, too.
+# The number of random sequences, after which distributions must sum to 1, too.
 NOISE = 4
 
 
 def choose_opening(lm: LM, held: HeldOut) -> int:
-    """Choose the commonest first token of the documents, to stand before all draws of a model without x0."""
+    """Return the commonest first token of the documents, which stands before all draws of a model without x0."""
     first = Counter(int(p[0]) for p in held.paths if len(p))
     return first.most_common(1)[0][0] if first else int(letters(lm.vocab)[0])
 
@@ -30,10 +30,10 @@ def letters(vocab: Vocab) -> Ints:
 
 
 def draw_texts(source: LM, prefix: Ints, seed: int) -> tuple[list[Ints], list[NDArray[np.float64]]]:
-    """Draw texts as `sample` does, EOS included, after the tokens they are conditioned on; also return log p of each token.
+    """Draw texts as `sample` does, EOS included, each after `prefix`; also return log p of each token.
 
-    A draw that opens with x0 is left out where x0 is a control token: such a draw is no text. Where x0 is EOS, too, the draw
-    is the empty text.
+    A draw that begins with x0 is left out where x0 is a control token, since such a draw is no text. Where x0 is EOS, too,
+    the draw is the empty text.
 
     Args:
         source: The model to draw from, conditioned on `prefix`.

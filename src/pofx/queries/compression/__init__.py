@@ -1,1 +1,1 @@
-"""A file in as many bits as a model assigns to its bytes, and back."""
+"""Compression of data to −log2 p bits by a model, and decompression."""

@@ -1,4 +1,4 @@
-"""The file that `compress` makes: a header, and blocks, each with the hash of its code and of the data it stands for.
+"""The file that `compress` makes: a header, and blocks, each with the hashes of its code and of its data.
 
     "pofx"  1 byte: format  header  8 bytes: hash of all before  codes of the blocks, in order
 
@@ -22,13 +22,14 @@ MAGIC = b"pofx"
 FORMAT = 2
 KINDS = ("raw", "adaptive", "model")
 Kind = Literal["raw", "adaptive", "model"]
-HASH = 6  # bytes: one damaged block in 2^48 would pass
-# Text that identities share, which deflate refers to: 58 bytes in place of 180 for an n-gram. Part of the format.
+HASH = 6  # bytes of a hash: one damaged block in 2^48 would pass
+# Text that identities share, to which deflate refers: an n-gram's identity has 58 bytes in place of 180. The text is a part
+# of the format.
 COMMON = (
     b'"}","machine":"aarch64","machine":"x86_64","numpy":"2.","torch":"2.","constriction":"0.","threads":"1"}{"model":"",'
     b'"x0":"<s> (trained), id 257","EOS":"id 256","window":"n-gram: the last 5 tokens","dtype":"float64","tokens":"","law":"'
 )
-LONGEST = 1 << 20  # bytes of an identity: a short deflated text could claim enough to fill memory
+LONGEST = 1 << 20  # the most bytes of an identity, since a short deflated text could fill the memory
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ class CodeBlock:
     """A piece of the data, and its code.
 
     Attributes:
-        kind: "raw", bytes as they are; "adaptive", coded by adaptive counts; "model", coded by the model.
-        size: Bytes of data.
+        kind: "raw" for the data itself; "adaptive" for data coded by adaptive counts; "model" for data coded by the model.
+        size: The number of bytes of data.
         code: The code.
-        data_hash: Hash of the data.
-        tokens: Tokens that the model coded, EOS counted; else 0.
-        streams: Parts of the text coded side by side; 0 without the model.
+        data_hash: The hash of the data.
+        tokens: The number of tokens that the model coded, EOS counted; else 0.
+        streams: The number of parts of the text that are coded side by side; 0 without the model.
     """
 
     kind: Kind
@@ -98,7 +99,7 @@ def read_compressed(blob: bytes) -> CompressedFile:
         The parsed file.
 
     Raises:
-        Undecodable: The bytes are anything else, or too few, or too many.
+        Undecodable: The bytes are no compressed file, or are damaged, too few or too many.
     """
     if blob[: len(MAGIC)] != MAGIC:
         found = f"{count_noun(len(blob), 'byte')} that begin otherwise" if blob else "an empty file"
@@ -110,7 +111,7 @@ def read_compressed(blob: bytes) -> CompressedFile:
     if written != FORMAT:
         raise Undecodable(
             f"expected a compressed file of format {FORMAT}, got format {written}",
-            "another version of pofx wrote it",
+            "decompress it with the version of pofx that wrote it",
         )
     identity_bytes = reader.take(reader.number())
     heads: list[tuple[int, int, int, int, int, bytes, bytes]] = []
@@ -120,7 +121,7 @@ def read_compressed(blob: bytes) -> CompressedFile:
         heads.append((kind, n, tokens, streams, size, reader.take(HASH), reader.take(HASH)))
     head = blob[: reader.at]
     if reader.take(8) != hashlib.sha256(head).digest()[:8]:
-        raise _damaged("its header does not have the hash it should have")
+        raise _damaged("the header does not have its hash")
     try:
         identity = _inflate_identity(identity_bytes) if identity_bytes else {}
         kinds = [KINDS[h[0]] for h in heads]
@@ -132,7 +133,7 @@ def read_compressed(blob: bytes) -> CompressedFile:
     for i, (_, n, tokens, streams, size, data_hash, code_hash) in enumerate(heads):
         code = reader.take(size)
         if hash_block(code) != code_hash:
-            raise _damaged(f"block {i + 1} of {len(heads)} does not have the hash it should have")
+            raise _damaged(f"block {i + 1} of {len(heads)} does not have its hash")
         blocks.append(CodeBlock(kinds[i], n, code, data_hash, tokens, streams))  # type: ignore[arg-type]
     if reader.at != len(blob):
         raise _damaged(f"{count_noun(len(blob) - reader.at, 'byte')} too many")
@@ -166,7 +167,7 @@ def _deflate_identity(identity: dict[str, str]) -> bytes:
 
 
 def _inflate_identity(identity_bytes: bytes) -> object:
-    """Invert `_deflate_identity`; `ValueError` or `zlib.error` for other bytes, or too many."""
+    """Invert `_deflate_identity`; `ValueError` or `zlib.error` for other bytes, or for a text that is too long."""
     of = zlib.decompressobj(wbits=-15, zdict=COMMON)
     text = of.decompress(identity_bytes, LONGEST)
     if not of.eof or of.unused_data:

@@ -19,7 +19,7 @@ from pofx.queries.compression.unencodable import split_pieces
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 
-# A text that the model would lengthen by more bytes than this is coded without the model.
+# The most bytes by which the model's code of a text may exceed the text; a longer code is not used.
 LONGER = 16
 
 
@@ -31,13 +31,13 @@ class Compression(Shown):
 
     Attributes:
         blob: The file.
-        bytes: Bytes of data.
-        tokens: Tokens coded by the model, EOS counted.
+        bytes: The number of bytes of data.
+        tokens: The number of tokens coded by the model, EOS counted.
         ideal_bits: −log2 p of the texts among the data, by the model or by the adaptive counts.
-        lanes: Parallel streams: parts of a text coded side by side.
-        lane_bits: The cost of parts that begin without what came before: −Σ log2 p(part) + log2 p(text).
+        lanes: The number of parallel streams, which are parts of a text coded side by side.
+        lane_bits: The cost of parts that are coded without the text before: −Σ log2 p(part) + log2 p(text).
         quantisation_bits: The cost of frequencies out of 2^24, and of the last word of 32 bits.
-        escape_bits: Bits of what was coded without the model.
+        escape_bits: Bits of the data that was coded without the model.
         header_bits: Bits of names, sizes and hashes.
 
     Right: `8 * len(c.blob) / c.bytes`, bits a byte of the whole file. Wrong: `c.ideal_bits / c.bytes` for that rate, which
@@ -65,28 +65,28 @@ def compress(
 ) -> bytes:
     """Compress `data` to −log2 p(data) bits and a header, by arithmetic coding.
 
-    The code of tokens and EOS takes at most −log2 p + 0.03 bits a token + 64. Any bytes will do: bytes that the vocabulary
-    cannot spell exactly, and texts of probability 0, are coded beside the texts, without the model. The file is decoded
-    once before it is returned, so compressing takes twice the time of decompressing.
+    The code of tokens and EOS takes at most −log2 p + 0.03 bits a token + 64. The data may be any bytes: bytes that the
+    vocabulary cannot spell exactly, and texts of probability 0, are coded without the model. The file is decoded once
+    before it is returned, so compressing takes twice the time of decompressing.
 
-    Any machine can decode an n-gram's file. The numbers of other models depend on machine and libraries, and only the same
-    ones decode the file. Models in torch run on one thread, however many there are.
+    Any machine can decode an n-gram's file. The numbers of other models depend on machine and libraries, so the file can
+    only be decoded with the same machine and libraries. Models in torch run on one thread.
 
     Args:
-        lm: The model; None for the adaptive code, which learns its counts over orders 0 to 6 from the data it codes.
+        lm: The model; None for the adaptive code, which learns its counts over orders 0 to 6 from the data.
         data: The data; a str is coded as UTF-8.
-        lanes: Parallel streams: how many parts of a text are coded side by side, each after x0. More streams are faster by
-            as much, and cost the bits by which a part could have been predicted from those before. None: one stream, but up
-            to 64 for a model of short memory, while the cost stays within 0.02 bits a token.
-        progress: Called with a stage and the share of it that is done.
+        lanes: The number of parallel streams, which are parts of a text coded side by side, each after x0. n streams are n
+            times as fast. Each part costs more bits, since it is predicted without the parts before. None means one stream,
+            or up to 64 for a model of short memory, if the cost is at most 0.02 bits a token.
+        progress: A function that is called with a stage and the share of the stage that is done.
 
     Returns:
         The file, for `decompress` with the same model.
 
     Raises:
         NoBOS: The model has no x0.
-        BadValue: `lanes` is outside its domain, the vocabulary has over 340,000 ids, or the model's numbers differ from one
-            run of the same steps to the next.
+        BadValue: `lanes` is outside its domain, the vocabulary has over 340,000 ids, or two runs of the same steps give
+            different numbers.
 
     Right: `decompress(lm, compress(lm, text))`. Wrong: keeping the file without the model.
     """
@@ -101,11 +101,11 @@ def compression(
     Args:
         lm: The model, or None.
         data: The data.
-        lanes: Parallel streams, or None.
-        progress: Called with a stage and the share of it that is done.
+        lanes: The number of parallel streams, or None.
+        progress: A function that is called with a stage and the share of the stage that is done.
 
     Returns:
-        The file and where its bits went.
+        The file, and the number of its bits by purpose.
 
     Raises:
         PofxError: As for `compress`.
@@ -119,12 +119,12 @@ def compression(
     require("constriction", "compress", "compressing")
     if lm is None and lanes is not None:
         raise BadValue(
-            f"expected a model, whose texts they are parts of, got {lanes} and no model",
-            "leave it out, or name a model",
+            f"expected None without a model, got {lanes}",
+            "leave lanes out, or name a model",
             argument="lanes",
         )
     shares = BlockProgress(progress, "coding", len(plain))
-    # Two threads sum a product in another order than one thread, and frequencies out of 2^24 tell the sums apart.
+    # Two threads sum a product in another order than one thread, and frequencies out of 2^24 differ for the two sums.
     with one_thread():
         made = (
             _compress_without_model(plain, shares)
@@ -139,8 +139,8 @@ def compression(
             again = None
     if again != plain:
         raise BadValue(
-            "decompressing gave other bytes than the file, so nothing was written: the numbers of this model vary "
-            "from run to run",
+            "expected a model with the same numbers in every run, got other bytes when the file was decompressed, so "
+            "nothing was written",
             ["set OMP_NUM_THREADS=1", Advice("compress without a model", "lm=None", "leave -m out")],
         )
     return made
@@ -150,13 +150,13 @@ def _compress_without_model(data: bytes, shares: BlockProgress) -> Compression:
     block, ideal = _code_without_model(data, shares)
     blob = CompressedFile({}, (block,) if data else ()).to_bytes()
     size = len(block.code)
-    if ideal is None:  # raw bytes: counts would not shorten them
+    if ideal is None:  # the block has raw bytes, since a code by counts would not be shorter
         return Compression(blob, len(data), 0, 0.0, 1, 0.0, 0.0, 8 * size, 8 * (len(blob) - size))
     return Compression(blob, len(data), 0, ideal, 1, 0.0, 8 * size - ideal, 0, 8 * (len(blob) - size))
 
 
 def _code_without_model(data: bytes, shares: BlockProgress) -> tuple[CodeBlock, float | None]:
-    """Return a block without a model and its −log2 p; None for raw bytes, where counts would not shorten them."""
+    """Return a block without a model, and its −log2 p; None as −log2 p of raw bytes, if a code would not be shorter."""
     found = adaptive.encode(data, shares.next(len(data)))
     if found is None:
         return CodeBlock("raw", len(data), data, hash_block(data)), None
@@ -195,9 +195,9 @@ def _compress_by_model(lm: LM, data: bytes, lanes: int | None, shares: BlockProg
 def _code_text(
     lm: LM, data: bytes, lanes: int | None, shares: BlockProgress
 ) -> tuple[CodeBlock, float, float] | None:
-    """Code a text by the model: the block, and −log2 p of the text and of its parts.
+    """Code a text by the model; return the block, and −log2 p of the text and of its parts.
 
-    None for a text of probability 0, and where the code is longer than the text by more than `LONGER` bytes.
+    The result is None for a text of probability 0, and where the code would exceed the text by more than `LONGER` bytes.
     """
     path = parallel_streams.encode_path(lm, data)
     whole = parallel_streams.ideal_bits(lm, path)

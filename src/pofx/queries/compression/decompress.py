@@ -1,4 +1,4 @@
-"""Decompression: the data that was compressed, every byte of it, or an error."""
+"""Decompression: every byte of the compressed data, or an error."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pofx.queries.compression.identity import THREADS, describe_identity, list_d
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import refuse_normalizing
 
-SHOWN = 4  # differences of two models that a message names
-# A small file may claim much data to keep a decoder busy: 7 KB can claim 10 MB, which take half a minute to decode. Texts
-# shrink to a tenth, seldom to a hundredth.
+SHOWN = 4  # the most differences of two models that a message names
+# The most data that a file may claim: `PLENTY` bytes, or `TIMES` the size of the file. A small file could keep a decoder
+# busy: 7 KB can claim 10 MB, which take half a minute to decode. Texts shrink to a tenth, seldom to a hundredth.
 PLENTY, TIMES = 1 << 20, 100
 
 
@@ -27,21 +27,21 @@ CodingProgress = Callable[[str, float], None]
 def decompress(
     lm: LM | None, blob: bytes, *, max_bytes: int | None = None, progress: CodingProgress | None = None
 ) -> bytes:
-    """Return the data that `compress` was given, every byte of it, or raise an error.
+    """Return every byte of the data that `compress` has coded, or raise an error.
 
     Args:
         lm: The model that the file was compressed with; may be None for a file of the adaptive code.
         blob: The file.
-        max_bytes: The most data that the file may claim, in bytes; more is refused before decoding. None: at most a
+        max_bytes: The most bytes of data that the file may claim; a larger claim is refused before decoding. None allows a
             megabyte, or 100 times the size of the file if that is more.
-        progress: Called with a stage and the share of it that is done.
+        progress: A function that is called with a stage and the share of the stage that is done.
 
     Returns:
         The data.
 
     Raises:
-        Undecodable: The file is damaged or truncated, or claims too much. Or the model, tokenizer, x0 or window rule is
-            another one, or (but for n-grams) the machine or a library; the message says which.
+        Undecodable: The file is damaged or truncated, or claims too much. Or the model, tokenizer, x0 or window rule
+            differs, or, except for n-grams, the machine or a library; the message names the difference.
 
     Right: `decompress(lm, blob)`. Wrong: `decompress(other_lm, blob)`, which is refused.
     """
@@ -61,7 +61,7 @@ def check_claim(packed: CompressedFile, size: int, max_bytes: int | None = None)
 
     Args:
         packed: The parsed file.
-        size: Bytes of the file.
+        size: The number of bytes of the file.
         max_bytes: The most bytes of data, or None.
 
     Raises:
@@ -73,17 +73,19 @@ def check_claim(packed: CompressedFile, size: int, max_bytes: int | None = None)
         raise Undecodable(
             f"expected a file that stands for at most {most:,} bytes, got a file of {size:,} bytes that claims "
             f"{claimed:,}",
-            Advice("allow them if you trust it", f"max_bytes={claimed}", f"--max-bytes {claimed}"),
+            Advice(
+                "allow so many bytes if you trust the file", f"max_bytes={claimed}", f"--max-bytes {claimed}"
+            ),
         )
 
 
 def decode_all(lm: LM | None, packed: CompressedFile, shares: BlockProgress) -> bytes:
-    """Decode all blocks of a file, after comparing its identity with that of the model; else `Undecodable`."""
+    """Decode all blocks of a file; `Undecodable` where its identity differs from the identity of the model."""
     if packed.identity:
         if lm is None:
             raise Undecodable(
-                f"expected the model that this was compressed with ({describe_identity(packed.identity)}), got none",
-                Advice("name it", "decompress(lm, …)", "-m MODEL"),
+                f"expected the model that this was compressed with ({describe_identity(packed.identity)}), got no model",
+                Advice("name the model", "decompress(lm, …)", "-m MODEL"),
             )
         differing = list_differences(packed.identity, lm)
         if differing:
@@ -101,13 +103,13 @@ def decode_all(lm: LM | None, packed: CompressedFile, shares: BlockProgress) -> 
 
 
 class BlockProgress:
-    """Progress by bytes of the data, summed over blocks that each report a share of their own."""
+    """Progress by bytes of the data, from blocks that each report the share of the block that is done."""
 
     def __init__(self, progress: CodingProgress | None, stage: str, total: int) -> None:
         self.progress, self.stage, self.total, self.before = progress, stage, total, 0
 
     def next(self, size: int) -> adaptive.Tell:
-        """Return what the next block of this many bytes reports its share to."""
+        """Return the function to which the next block, of `size` bytes, reports its share."""
         before, progress = self.before, self.progress
         self.before += size
         if progress is None:
@@ -131,8 +133,8 @@ def _decode_block(lm: LM | None, block: CodeBlock, tell: adaptive.Tell) -> bytes
         data = _decode_tokens(lm, block, tell)
     if len(data) != block.size or hash_block(data) != block.data_hash:
         raise Undecodable(
-            "expected to decode the data that was compressed, got other data: this model's numbers are not "
-            "those that it was compressed with",
+            "expected to decode the data that was compressed, got other data, since this model's numbers differ from the "
+            "numbers at compression",
             "use the same model, machine and libraries",
         )
     return data

@@ -1,4 +1,4 @@
-"""The identity of a model: what must agree for a decoder to compute what the encoder computed."""
+"""The identity of a model: the parts that must agree for a decoder to compute the numbers of the encoder."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from pofx.lm.model import LM
 from pofx.vocab.vocabulary import Vocab
 
 STEPS = 3
-# Letters of a hash, 64 bits: enough to tell models apart, since decoded data has a hash of its own.
+# The letters of a hash, 64 bits: enough to distinguish models, since decoded data has a hash of its own.
 LETTERS = 16
 CODER = "constriction"
-# Threads that a model in torch codes on (`one_thread`). Files of earlier versions name the threads they were made with.
+# The number of threads of a model in torch (`one_thread`). Files of earlier versions may name another number of threads.
 THREADS = 1
 LIBRARIES = ("numpy", "torch", "transformers", CODER)
-# The words that messages have for a part of the identity; a compressed file holds the part under the name "law".
+# The names of parts of the identity in messages. In a compressed file the distributions have the name "law".
 WORDS = {"law": "distributions"}
 
 
 def identify_model(lm: LM) -> dict[str, str]:
-    """Name every part of a model that decoding depends on, as text.
+    """Return every part of a model on which decoding depends, as text.
 
-    The part "law" hashes next-token distributions along the likeliest path, which any transform changes. A model
-    with portable numbers is named by these numbers, and the version of the coder is recorded. The identity of any other
-    model includes the machine and the libraries.
+    The part "law" is a hash of next-token distributions along the likeliest path, since any transform changes these. The
+    identity of a model with portable numbers has a fingerprint of these numbers, and the version of the coder. The identity
+    of any other model includes the machine and the libraries.
 
     Args:
         lm: The model.
@@ -41,7 +41,7 @@ def identify_model(lm: LM) -> dict[str, str]:
     portable = lm.portable()
     known = model_fingerprint(lm, "")
     known["model"] = (known["model"] if portable is None else portable.fingerprint)[:LETTERS]
-    parts: dict[str, Any] = {**known, "tokens": hash_vocab(lm.vocab), "law": _hash_laws(lm)}
+    parts: dict[str, Any] = {**known, "tokens": hash_vocab(lm.vocab), "law": _hash_distributions(lm)}
     if portable is not None:
         parts[CODER] = _version(CODER)
     else:
@@ -58,7 +58,7 @@ def list_differences(made: dict[str, str], lm: LM) -> list[str]:
     A library that was not loaded at encoding had no part in the numbers, though it may be loaded now.
 
     Args:
-        made: The identity that a file holds.
+        made: The identity in a file.
         lm: The model to decode with.
 
     Returns:
@@ -67,9 +67,8 @@ def list_differences(made: dict[str, str], lm: LM) -> list[str]:
     here = identify_model(lm)
     here |= {name: _version(name) for name in LIBRARIES if name in made and name not in here}
     optional = {name for name in (*LIBRARIES, "threads") if name not in made}
-    if (
-        "machine" not in made
-    ):  # portable: it decodes, whatever is here, or the hash of the data says that it did not
+    # A file of portable numbers needs no equal coder, since the hash of the data shows whether the coder has decoded it.
+    if "machine" not in made:
         optional.add(CODER)
     if "threads" not in here:  # torch is not loaded, so the model does not use it
         optional.add("threads")
@@ -82,35 +81,35 @@ def list_differences(made: dict[str, str], lm: LM) -> list[str]:
 
 def describe_identity(made: dict[str, str]) -> str:
     """Describe a model in a few words, for a message to a user who has not named it."""
-    begin, law = _short(made.get("x0")), _short(made.get("law"))[:8]
-    return f"{_short(made.get('window'))}; x0 {begin}; {WORDS['law']} {law}"
+    begin, distributions = _short(made.get("x0")), _short(made.get("law"))[:8]
+    return f"{_short(made.get('window'))}; x0 {begin}; {WORDS['law']} {distributions}"
 
 
 def _short(part: str | None) -> str:
-    """Return a part that is safe to show: the writer of a file may have put anything there."""
+    """Return a part that is safe to show, since the writer of a file may have put any text there."""
     plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in (part or "none")[:61])
     return plain if len(plain) <= 60 else f"{plain[:60]}…"
 
 
 def hash_vocab(vocab: Vocab) -> str:
-    """Hash the bytes that each id spells, and which id is EOS: all that decoding needs of a tokenizer."""
+    """Return a hash of the bytes that each id spells and of the id of EOS: all that decoding needs of a tokenizer."""
     h = hashlib.sha256(f"{type(vocab).__name__} {vocab.size} {vocab.end}".encode())
     for spelled in vocab.token_bytes:
         h.update(b"-" if spelled is None else b"%d:" % len(spelled) + spelled)
     return h.hexdigest()[:LETTERS]
 
 
-def _hash_laws(lm: LM) -> str:
+def _hash_distributions(lm: LM) -> str:
     portable = lm.portable()
     nothing = 0.0 if portable is not None else -np.inf
     h = hashlib.sha256()
     state = lm.start(1)
     for step in range(STEPS + 1):
-        law = portable.laws(state) if portable is not None else state.logp
-        h.update(np.ascontiguousarray(law).astype(law.dtype.newbyteorder("<")).tobytes())
+        rows = portable.laws(state) if portable is not None else state.logp
+        h.update(np.ascontiguousarray(rows).astype(rows.dtype.newbyteorder("<")).tobytes())
         if step < STEPS:
-            best = next((int(i) for i in np.argsort(-law[0], kind="stable")[:2] if i != lm.vocab.end), 0)
-            if law[0, best] <= nothing:  # EOS is certain: no path goes on
+            best = next((int(i) for i in np.argsort(-rows[0], kind="stable")[:2] if i != lm.vocab.end), 0)
+            if rows[0, best] <= nothing:  # EOS is certain, so no path goes on
                 break
             state = lm.extend(state, [[best]])
     return h.hexdigest()[:LETTERS]

@@ -15,14 +15,14 @@ from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.units import bits, count_noun
 
-# A model of short memory loses little where a part begins without the text before, and gains a factor of speed.
-# Numbers of parts to try, the most first, and the most bits a token they may cost.
+# The numbers of parts to try, the largest first, and the most bits a token that parts may cost. A model of short memory
+# predicts a part nearly as well without the text before, and n parts are n times as fast.
 STREAM_COUNTS = (64, 16, 4)
 MOST_LOST = 0.02
-BOUND = 0.03  # bits a token that lanes and frequencies together may take
+BOUND = 0.03  # the most bits a token that parts and frequencies together may cost
 MAX_STREAMS = 1024
-# Bits that symbols may cost beyond the length of the code, whose last word of 32 bits may be left off. The bound stops a
-# few bytes that claim a huge text from keeping a decoder busy.
+# The bits that symbols may cost beyond the length of the code, whose last word of 32 bits may be left off. Without this
+# bound a few bytes that claim a huge text could keep a decoder busy.
 SLACK = 128
 
 
@@ -32,8 +32,8 @@ def encode(lm: LM, path: Ints, streams: int, tell: Tell = silent) -> bytes:
     Args:
         lm: The model.
         path: Token ids, EOS last where the model has it.
-        streams: Parts of the path.
-        tell: Called with the share of steps that is done.
+        streams: The number of parts of the path.
+        tell: A function that is called with the share of steps that is done.
 
     Returns:
         The code.
@@ -56,9 +56,9 @@ def decode(lm: LM, payload: bytes, n: int, streams: int, tell: Tell = silent) ->
     Args:
         lm: The model.
         payload: The code.
-        n: Tokens of the path.
-        streams: Parts of the path.
-        tell: Called with the share of steps that is done.
+        n: The number of tokens of the path.
+        streams: The number of parts of the path.
+        tell: A function that is called with the share of steps that is done.
 
     Returns:
         The path, `[n]`.
@@ -101,37 +101,37 @@ def ideal_bits(lm: LM, path: Ints, streams: int = 1) -> float:
 
 
 def choose_stream_count(lm: LM, path: Ints, whole: float) -> int:
-    """Choose how many parts a path is coded in.
+    """Choose the number of parts of a path.
 
     Args:
-        lm: The model. A model that states no short memory gets one part.
+        lm: The model; a model without a known memory gets one part.
         path: The path.
         whole: −log2 p of the path.
 
     Returns:
-        The most parts that cost little.
+        The largest number of parts whose cost is within `MOST_LOST`.
     """
     if lm.memory is None:
         return 1
     spare = min(MOST_LOST, 0.99 * (BOUND - floor_bits(lm.vocab.size)))
     for most in STREAM_COUNTS:
         streams = part_count(most, len(path))
-        # The beginning of each part costs some 10 bits, too much for shorter parts.
+        # The beginning of each part costs some 10 bits, too much for parts below 512 tokens.
         if len(path) >= 512 * streams and ideal_bits(lm, path, streams) <= whole + spare * len(path):
             return streams
     return 1
 
 
 def part_count(streams: int, n: int) -> int:
-    """Return the number of parts of n tokens, at most `streams`: parts are equally long, the last may be shorter."""
+    """Return the number of parts of n tokens, at most `streams`; parts are equally long, but the last may be shorter."""
     return -(-n // -(-n // streams)) if n else 1
 
 
 def _part_starts(n: int, streams: int) -> list[int]:
-    """Return where the parts after the first begin; `Undecodable` for a number of parts that is never made."""
+    """Return the places where the parts after the first begin; `Undecodable` for a number of parts that is impossible."""
     if not 1 <= streams <= MAX_STREAMS or streams != part_count(streams, n):
         raise Undecodable(
-            f"expected {count_noun(n, 'token')} in parts that have some, got {count_noun(streams, 'part')}",
+            f"expected {count_noun(n, 'token')} in parts that are not empty, got {count_noun(streams, 'part')}",
             "copy the file again",
         )
     return [-(-n // streams) * k for k in range(1, streams)]
@@ -140,9 +140,9 @@ def _part_starts(n: int, streams: int) -> list[int]:
 def _code_steps(
     lm: LM, lengths: list[int], turn: Callable[[int, NDArray[np.float32]], Ints], tell: Tell
 ) -> None:
-    """Extend all unfinished parts by a token a step: `turn` is given the frequencies and returns the tokens.
+    """Extend all unfinished parts by a token a step: `turn` takes the frequencies, and returns the tokens.
 
-    Encoder and decoder both run this loop, so that a float model does the same sums in the same order for both.
+    Encoder and decoder both run this loop, so that a model in floats does the same sums in the same order for both.
     """
     portable = lm.portable()
     state = lm.start(len(lengths))
@@ -150,14 +150,14 @@ def _code_steps(
         going = sum(n > t for n in lengths)  # the last part may be shorter than the others
         if going < state.n:
             state = state.take(np.arange(going))
-        p = portable.laws(state) if portable is not None else _coding_law(state)
+        p = portable.laws(state) if portable is not None else _renormalised(state)
         ids = turn(t, frequencies(p))
         tell((t + 1) / lengths[0])
         if any(n > t + 1 for n in lengths):
             state = lm.extend(state, ids[:, None])
 
 
-def _coding_law(state: State) -> NDArray[np.float64]:
+def _renormalised(state: State) -> NDArray[np.float64]:
     p = np.exp(state.logp.astype(np.float64))
     total = p.sum(axis=1, keepdims=True)
     # A distribution in float32 sums to 1 up to 1e-5.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from pofx.vocab.vocabulary import Vocab
 
-# A text between unencodable bytes costs 17 bytes of header, a word of 32 bits, x0 and EOS: shorter texts do not pay.
+# The shortest text between unencodable bytes, since a text costs 17 bytes of header, a word of 32 bits, x0 and EOS.
 SHORTEST = 32
-# Halving stops at this many bytes; shorter pieces are trimmed from both ends.
+# The length in bytes at which halving stops; shorter pieces are trimmed from both ends.
 _LEAF = 128
 
 
@@ -28,9 +28,9 @@ class TextPiece:
 
 
 def split_pieces(vocab: Vocab, data: bytes) -> list[TextPiece]:
-    """Split data into pieces, with as few texts of the vocabulary as are found.
+    """Split data into texts that the vocabulary spells, and pieces between; the search looks for few, long texts.
 
-    A piece is a text if decoding its encoding gives its bytes again: tokenizers drop, normalise or refuse some bytes.
+    A piece is a text if decoding its encoding gives its bytes again, since tokenizers drop, normalise or refuse some bytes.
 
     Args:
         vocab: The vocabulary.
@@ -59,12 +59,15 @@ def spells(vocab: Vocab, data: bytes) -> bool:
         return True
     try:
         return vocab.decode(vocab.encode(data)) == data
-    except (ValueError, LookupError):  # NotText is one; a vocabulary of somebody else's may raise others
+    except (
+        ValueError,
+        LookupError,
+    ):  # `NotText` is a ValueError; a vocabulary of another author may raise other errors
         return False
 
 
 def _candidate_pieces(vocab: Vocab, data: bytes) -> Iterator[TextPiece]:
-    """Split off bytes that are no UTF-8 or that no token has, and search between them."""
+    """Split off bytes that are no UTF-8 or that no token has, and search the runs between these bytes."""
     spelled = set(b"".join(piece for piece in vocab.token_bytes if piece))
     never = re.escape(bytes(b for b in range(256) if b not in spelled))
     parted = re.split("([\udc80-\udcff]+)", data.decode("utf-8", "surrogateescape"))
@@ -107,7 +110,7 @@ def _trim_ends(vocab: Vocab, data: bytes) -> list[TextPiece]:
 
 
 def _cut_point(data: bytes) -> int:
-    """Return a place near the middle: after a line if one ends near, else before a character."""
+    """Return a place near the middle: after a line end if there is one near, else before a character."""
     middle = len(data) // 2
     line = data.rfind(b"\n", middle // 2, middle)
     if line >= 0:

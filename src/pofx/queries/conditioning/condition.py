@@ -22,23 +22,23 @@ def condition(
 ) -> Conditioned:
     """Condition a model on a set of strings: p(x | x is in the set, given), and log of the probability of the set.
 
-    The set is one of strings: every spelling of a string in tokens counts. Token sequences with control tokens do not.
+    Every spelling of a string of the set in tokens counts. Token sequences with control tokens do not count.
 
-    Three methods are tried in this order. Enumeration serves where few token sequences meet the condition.
-    Forward–backward serves where the model has few states with different futures (`LM.sufficient`, `LM.memory`). Both
-    are exact. Otherwise sequential Monte Carlo with a twisting function estimates the probability without bias
-    (Fearnhead & Clifford 2003 on which particles are kept; Lew et al. 2023 and Zhao et al. 2024 on twisting).
+    Three methods are tried in this order. Enumeration is used where few token sequences meet the condition.
+    Forward–backward is used where the model has few states with different futures (`LM.sufficient`, `LM.memory`). These two
+    methods are exact. Otherwise sequential Monte Carlo with a twisting function estimates the probability without bias
+    (Fearnhead & Clifford 2003 on the selection of particles; Lew et al. 2023 and Zhao et al. 2024 on twisting).
 
     Args:
         lm: The model.
         on: The set: `Contains(text)`, `Matches(pattern)`, `Length(n, unit)`, or several of these joined by `&`.
-        n: Particles in all runs together; for forward–backward, the number of draws.
+        n: The number of particles in all runs together; for forward–backward, the number of draws.
         given: A prefix to condition on, too, as in `sample`.
-        boundary: How the prefix joins the text: "exact" or "token", as in `sample`.
-        ends: True: the text is complete, and EOS is counted. False: a text counts from its first beginning that meets
-            the condition, whatever follows, and EOS is not needed.
+        boundary: The join of the prefix and the text: "exact" or "token", as in `sample`.
+        ends: If True, the text is complete, and EOS is counted. If False, the outcome is the first beginning of a text that
+            meets the condition, with any text after it, and EOS is not needed.
         max_tokens: The longest text that counts, in tokens.
-        runs: The least number of independent runs of the particles, at least 8; the standard error is taken from run to run.
+        runs: The least number of independent runs of the particles, at least 8; the runs give the standard error.
         seed: Seed of the draws; None draws a fresh seed.
 
     Returns:
@@ -51,8 +51,8 @@ def condition(
         NoEOS: `ends` is True, and the model ends no text.
         BadValue: An argument is outside its domain, or no automaton exists for the pattern of `Matches`.
 
-    Right: `condition(lm, Contains("cat") & Length(20), n=1000).outcomes[0]`. Wrong: taking the draws for equally likely,
-    though each draw has a weight.
+    Right: `condition(lm, Contains("cat") & Length(20), n=1000).outcomes[0]`. Wrong: treating all draws alike, though each
+    draw has a weight.
     """
     if not isinstance(on, Condition):
         raise BadValue(

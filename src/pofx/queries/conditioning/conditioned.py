@@ -1,4 +1,4 @@
-"""The distribution of texts that meet a condition: an exact answer where there is one, else an estimate."""
+"""The distribution of texts that meet a condition: exact where this is possible, else an estimate."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from pofx.queries.conditioning.particles import PathSample, WeightedPath, run_pa
 from pofx.queries.conditioning.problem import ConditioningProblem, allow_opening_space, impossible_condition
 from pofx.queries.conditioning.token_automaton import TokenAutomaton
 from pofx.queries.conditioning.twisting_function import (
-    PilotLaw,
+    PilotDistribution,
     TokenCondition,
-    fit_pilot_law,
+    fit_pilot,
     log_masses_by_state,
     twisting_function,
 )
@@ -36,17 +36,18 @@ from pofx.vocab.vocabulary import to_bytes
 
 Method = Literal["enumeration", "forward-backward", "smc"]
 
-# Token sequences are enumerated up to this many, and while their next-token distributions hold this many numbers.
+# The most token sequences of an enumeration, and the most numbers of their next-token distributions.
 ENUMERATED, NUMBERS = 4_096, 1 << 24
-# The longest text: a step takes at least 20 µs. TABLE bounds length times automaton states: tables of 512 MB.
+# The longest text, since a step takes at least 20 µs, and the most entries of a table of length times automaton states:
+# 512 MB.
 LONGEST, TABLE = 100_000, 1 << 26
-# Particles of one run. More particles make more runs, and so a better standard error.
+# The number of particles of one run. More particles make more runs, and so a better standard error.
 PARTICLES = 256
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One string, and its probability given the condition.
+    """A string, and its probability given the condition.
 
     Attributes:
         text: The string as UTF-8; stray bytes show as U+FFFD.
@@ -66,26 +67,26 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conditioned(Shown):
-    """The distribution of texts given a condition: weighted draws, and how probable the condition is.
+    """The distribution of texts given a condition: weighted draws, and the probability of the condition.
 
     Attributes:
         on: The condition in words.
         given: The prefix, on which the texts are conditioned, too.
         outcomes: Distinct strings, the likeliest first, with probabilities summed over draws and tokenisations. Where
-            each string has one spelling and the evidence is exact, the probabilities are exact, and may sum to less than
-            1: strings that were not drawn have the rest. Otherwise the probabilities sum to 1.
+            each string has one spelling and the evidence is exact, the probabilities are exact. They may sum to less than
+            1, since strings that were not drawn have the rest. Otherwise the probabilities sum to 1.
         draws: Token sequences, the heaviest first. After an exact join, tokens and logp begin with the tokens that spell
             the end of the prefix; text and bytes do not.
         weights: The weight of each draw, `[draws]`; the weights sum to 1. An expectation is the weighted mean.
         log_evidence: log P(condition | given), nats.
         se: The standard error of P(condition | given), divided by that probability; 0 where the evidence is exact.
         ess: The effective number of draws, (Σ w)² / Σ w²; None where every text is among the draws. With "smc", `ess`
-            stays small where few texts hold most of the mass; judge the estimate by `se`.
+            is small where few texts have most of the mass, so the quality of the estimate is `se`.
         runs: log of the unbiased estimate of P by each run, nats.
         method: "enumeration" of all texts that meet the condition; "forward-backward", with exact evidence and n
             independent draws; or "smc", sequential Monte Carlo with n particles in all.
         max_tokens: The longest text that counts, in tokens.
-        calls: Calls of the model.
+        calls: The number of calls of the model.
 
     Right: `sum(w * len(d.bytes) for d, w in zip(c.draws, c.weights))`, the mean length in bytes. Wrong: the plain mean over
     `c.draws`, which leaves out the weights.
@@ -111,27 +112,27 @@ class Conditioned(Shown):
 
 
 def check_sampling(n: int, runs: int, seed: int | None) -> tuple[int, int, int | None]:
-    """Check particles, runs and seed before a condition is compiled, which takes longer."""
-    runs = check_whole_number("runs", runs, 8, advice="the standard error is taken from run to run")
-    n = check_whole_number("n", n, runs, advice="each run has a particle; -k shows fewer outcomes")
+    """Check particles, runs and seed early, since compiling a condition takes long."""
+    runs = check_whole_number("runs", runs, 8, advice="take 8 or more, for the standard error over runs")
+    n = check_whole_number("n", n, runs, advice="take a particle for each run; -k shows fewer outcomes")
     return (
         n,
         runs,
-        None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh one"),
+        None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh seed"),
     )
 
 
 def solve(
     problem: ConditioningProblem, n: int, runs: int, seed: int | None, part: Callable[[bytes], bytes] = bytes
 ) -> Conditioned:
-    """Answer a conditioning problem exactly where that is possible, else by particles.
+    """Solve a conditioning problem exactly where this is possible, else by particles.
 
     Args:
         problem: The condition, prefix and model.
-        n: Particles in all runs together, or draws of forward–backward.
-        runs: Independent runs of the particles.
+        n: The number of particles in all runs together, or of draws of forward–backward.
+        runs: The number of independent runs of the particles.
         seed: Seed of the draws.
-        part: Which part of a text is the outcome; the whole text by default.
+        part: A function that returns the part of a text that is the outcome; the whole text by default.
 
     Returns:
         The conditioned distribution.
@@ -142,32 +143,32 @@ def solve(
     """
     source = problem.source
     if problem.dfa.empty or problem.max_tokens < 0:
-        raise impossible_condition(problem, "no text at all does")
+        raise impossible_condition(problem, "no text meets the condition")
     target = _token_condition(problem, problem.dfa, problem.ends, problem.max_tokens, problem.tokens)
     few = _is_enumerable(source, target)
     if few is None:
-        raise impossible_condition(problem, f"no {problem.max_tokens:,} tokens of the vocabulary spell one")
+        raise impossible_condition(
+            problem, f"no {problem.max_tokens:,} tokens of the vocabulary spell such a text"
+        )
     first, *streams = np.random.SeedSequence(seed).spawn(1 + max(runs, -(-n // PARTICLES)))
     method: Method = "smc"
     if few:
         found, method = _enumerate_texts(source, target), "enumeration"
     elif (chain := build_product(source, target)) is not None:
-        ahead = compute_backward(chain, target)
-        drawn = (
-            draw_texts(chain, target, ahead, n, np.random.default_rng(first)) if ahead[0, 0] > -np.inf else []
-        )
-        found, method = PathSample(tuple(drawn), ahead[0, :1], True, chain.calls), "forward-backward"
+        backward, rng = compute_backward(chain, target), np.random.default_rng(first)
+        drawn = draw_texts(chain, target, backward, n, rng) if backward[0, 0] > -np.inf else []
+        found, method = PathSample(tuple(drawn), backward[0, :1], True, chain.calls), "forward-backward"
     else:
-        crude = twisting_function(target, fit_pilot_law(source, target, np.random.default_rng(first)))
+        twisting = twisting_function(target, fit_pilot(source, target, np.random.default_rng(first)))
         each = -(-n // len(streams))
-        found = run_particles(source, target, crude, each, [np.random.default_rng(s) for s in streams])
+        found = run_particles(source, target, twisting, each, [np.random.default_rng(s) for s in streams])
     if np.isneginf(found.evidence.max()):
         if found.exhaustive:
-            raise impossible_condition(problem, "all texts that do have probability 0")
+            raise impossible_condition(problem, "all texts that meet the condition have probability 0")
         raise Unreached(
             f"expected particles that meet the condition ({problem.on}), got none among {n:,}",
             [
-                Advice("take more of them, since some text may meet it", "n=…", "-n"),
+                Advice("take more particles, since some text may meet the condition", "n=…", "-n"),
                 "take a likelier condition",
             ],
         )
@@ -181,7 +182,7 @@ def _token_condition(
     if most > room:
         raise BadValue(
             f"expected at most {room:,} for a condition of {count_noun(dfa.size, 'state')}, got {most:,}",
-            "take fewer, or a shorter condition",
+            "take fewer tokens, or a shorter condition",
             argument="max_tokens",
         )
     vocab = problem.source.vocab
@@ -198,12 +199,12 @@ def _is_enumerable(source: LM, target: TokenCondition) -> bool | None:
 
 def _enumerate_texts(source: LM, target: TokenCondition) -> PathSample:
     size = source.vocab.size
-    level = twisting_function(target, PilotLaw(np.full((1, size), 1 / size)))
+    level = twisting_function(target, PilotDistribution(np.full((1, size), 1 / size)))
     return run_particles(source, target, level, None, [np.random.default_rng(0)])
 
 
 def _log_p_of_tail(problem: ConditioningProblem) -> float:
-    """Return log P(tail), nats, by which the evidence is divided."""
+    """Return log P(tail), nats, which is subtracted from the log of the evidence."""
     if not problem.tail:
         return 0.0
     dfa = allow_opening_space(problem.source, preceded(problem.tail, anything()))
@@ -221,7 +222,7 @@ def _log_p_of_tail(problem: ConditioningProblem) -> float:
         raise Impossible(
             f"expected a prefix of positive probability to condition on, got {show(problem.given)} with P = 0 "
             "under this model",
-            "use a smoothed model, or a prefix it can produce",
+            "use a smoothed model, or a prefix of positive probability",
         )
     return found
 
@@ -234,10 +235,9 @@ def _record(
     runs: NDArray[np.float64],
     part: Callable[[bytes], bytes],
 ) -> Conditioned:
-    behind_it = runs - _log_p_of_tail(problem)
-    found = (
-        evidence(behind_it) if len(runs) > 1 else Evidence(float(behind_it[0]), 0.0, (float(behind_it[0]),))
-    )
+    given_tail = runs - _log_p_of_tail(problem)
+    one = float(given_tail[0])
+    found = evidence(given_tail) if len(runs) > 1 else Evidence(one, 0.0, (one,))
     log_weights = np.array([p.weight for p in paths])
     weights = np.exp(log_weights - logsumexp(log_weights))
     order = np.argsort(-weights, kind="stable")
@@ -280,7 +280,7 @@ def _draw(problem: ConditioningProblem, path: WeightedPath) -> Draw:
 def _outcomes(
     strings: Sequence[bytes], weights: NDArray[np.float64], run: NDArray[np.int64], method: Method, runs: int
 ) -> tuple[Outcome, ...]:
-    """Sum the weights of equal strings; the standard error is that of independent draws, or taken from run to run."""
+    """Sum the weights of equal strings; the standard error is of independent draws, or computed from the runs."""
     distinct = {s: k for k, s in enumerate(dict.fromkeys(strings))}
     which = np.array([distinct[s] for s in strings], dtype=np.int64)
     p = np.bincount(which, weights=weights)
@@ -288,9 +288,9 @@ def _outcomes(
         se = np.zeros(len(p))
     elif method == "forward-backward":
         se = np.sqrt(p * (1 - p).clip(0) / len(weights))
-    else:  # of a ratio of means over runs: Σ_r (a_r − p Z_r)²
+    else:  # the variance of a ratio of means over runs is Σ_r (a_r − p Z_r)²
         total = np.bincount(run, weights=weights, minlength=runs)
-        # Σ_r (a_r − p Z_r)² = Σ a² − 2 p Σ a Z + p² Σ Z², with a_r only where the string was found
+        # Only runs that found the string have a_r > 0, so the sum is expanded: Σ a² − 2 p Σ a Z + p² Σ Z².
         pair, at = np.unique(which * runs + run, return_inverse=True)
         mass = np.bincount(at, weights=weights)
         of, r = pair // runs, pair % runs

@@ -43,7 +43,7 @@ class Condition(ABC):
 
     @property
     def tokens(self) -> int | None:
-        """How many tokens the text must have; None for any number."""
+        """The number of tokens that the text must have; None for any number."""
         return None
 
     def __and__(self, other: Condition) -> Condition:
@@ -52,7 +52,7 @@ class Condition(ABC):
 
 @dataclass(frozen=True)
 class Anything(Condition):
-    """Every string."""
+    """The set of all strings."""
 
     def automaton(self) -> Dfa:
         """Return an automaton that accepts every string."""
@@ -76,7 +76,7 @@ class Contains(Condition):
     text: str | bytes
 
     def __post_init__(self) -> None:
-        to_bytes(self.text)  # `NotText` now, not when it is used
+        to_bytes(self.text)  # `NotText` is raised when the condition is made, not when it is used
 
     def automaton(self) -> Dfa:
         """Return the matcher of Knuth, Morris and Pratt, with one state more than bytes."""
@@ -90,9 +90,9 @@ class Contains(Condition):
 class Matches(Condition):
     r"""The strings that a regular expression matches as a whole (`re.fullmatch`), in UTF-8.
 
-    Patterns mean what they mean to `re`: \w matches Unicode letters unless (?a) asks for ASCII, and `.` matches any
-    character but a line end unless (?s) is set. Look-around, back-references and conditional groups are refused, and so
-    are atomic groups and possessive quantifiers of more than single characters.
+    A pattern has the meaning that it has in `re`. So \w matches Unicode letters, and ASCII letters alone with (?a); `.`
+    matches any character but a line end, and any character with (?s). Look-around, back-references and conditional groups
+    are refused, and also atomic groups and possessive quantifiers of more than single characters.
 
     Attributes:
         pattern: The regular expression.
@@ -103,10 +103,10 @@ class Matches(Condition):
     pattern: str
 
     def __post_init__(self) -> None:
-        parse_language(self.pattern)  # `BadValue` now, not when it is used
+        parse_language(self.pattern)  # `BadValue` is raised when the condition is made, not when it is used
 
     def automaton(self) -> Dfa:
-        """Return the tree that `re` parses, as an automaton over bytes."""
+        """Return an automaton over bytes, made of the tree that `re` parses."""
         return regular(self.pattern)
 
     def __str__(self) -> str:
@@ -131,13 +131,13 @@ class Length(Condition):
         if self.unit not in ("bytes", "characters", "tokens"):
             raise BadValue(
                 f"expected bytes, characters or tokens, got {self.unit!r}",
-                "write one of the three",
+                "write one of the three units",
                 argument="unit",
             )
         object.__setattr__(self, "n", check_whole_number("length", self.n))
 
     def automaton(self) -> Dfa:
-        """Return a counter of bytes or characters; all strings for a length in tokens, which bytes cannot tell."""
+        """Return a counter of bytes or characters; all strings for a length in tokens, which bytes do not determine."""
         if self.unit == "tokens":
             return anything()
         return _sized(self._counter, str(self))
@@ -180,7 +180,7 @@ class Both(Condition):
 
     @property
     def tokens(self) -> int | None:
-        """The number of tokens that the two sets ask for; −1, which no text has, where they ask for different numbers."""
+        """The number of tokens that the two sets require; −1, which no text has, if they require different numbers."""
         asked = {n for n in (self.first.tokens, self.second.tokens) if n is not None}
         return None if not asked else asked.pop() if len(asked) == 1 else -1
 
@@ -193,7 +193,7 @@ def _sized(make: Callable[[], Dfa], what: str) -> Dfa:
         return make()
     except TooLarge:
         raise BadValue(
-            f"expected a condition of at most {MOST:,} states, got more for: {what}",
-            "shorten it",
+            f"expected a condition of at most {MOST:,} states, got a condition of more: {what}",
+            "shorten the condition",
             argument="condition",
         ) from None

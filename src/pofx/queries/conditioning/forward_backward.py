@@ -1,4 +1,4 @@
-"""Forward–backward: exact answers under a model whose histories fall into few states with different futures."""
+"""Forward–backward: exact conditioning of a model whose histories fall into few states with different futures."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pofx.queries.conditioning.particles import WeightedPath
 from pofx.queries.conditioning.token_automaton import TokenAutomaton
 from pofx.queries.conditioning.twisting_function import Logs, TokenCondition
 
-# Most histories times tokens that are looked up (1 µs each), tokens of all moves (0.2 µs each), moves (16 bytes each).
+# The most pairs of a history and a token (1 µs each), tokens of all moves (0.2 µs each), and moves (16 bytes each).
 LOOKED = 3_000_000
 EDGES = 24_000_000
 MOVES = 8_000_000
-# Tokens looked at side by side: 64 MB.
+# The most tokens that are processed side by side: 64 MB.
 BLOCK = 1 << 21
-# States times the longest text: 256 MB.
+# The most states times the longest text: 256 MB.
 TABLE = 1 << 25
 
 
@@ -29,19 +29,19 @@ TABLE = 1 << 25
 class ProductChain:
     """The product of a model's histories and the states of an automaton, and the moves between these pairs.
 
-    All tokens that lead from one pair to another form one move. Under a smoothed model of bytes the tokens are five times
-    as many as the moves, so `tokens` looks them up when they are needed.
+    All tokens that lead from one pair to another form one move. Under a smoothed model of bytes there are five times as
+    many tokens as moves, so the chain stores moves, and `tokens` finds the tokens of a move when a caller needs them.
 
     Attributes:
         histories: The histories of the model.
         automaton: The automaton, moved by tokens.
-        first: Where the moves of each pair begin, `[G + 1]`; moves are sorted by the pair at which they begin.
+        first: The number of the first move from each pair, `[G + 1]`; moves are sorted by the pair that they leave.
         to: The pair that each move leads to, `[M]`.
         logp: log p of each move, `[M]`, nats.
         end: log p(EOS) at each pair, `[G]`, nats.
         history: The history of each pair, `[G]`; pair 0 is the start.
         q: The automaton state of each pair, `[G]`.
-        calls: Calls of the model.
+        calls: The number of calls of the model.
     """
 
     histories: _Histories
@@ -57,21 +57,21 @@ class ProductChain:
     def tokens(self, source: int, to: int) -> tuple[Ints, Logs]:
         """Return the tokens that lead from one pair to another, and log p of each."""
         h = int(self.history[source])
-        law = self.histories.laws[h]
-        same = (self.automaton.next_states(int(self.q[source])) == self.q[to]) & (law > -np.inf)
+        logp = self.histories.logp[h]
+        same = (self.automaton.next_states(int(self.q[source])) == self.q[to]) & (logp > -np.inf)
         token = np.flatnonzero(same & (self.histories.next[h] == self.history[to]))
-        return token, law[token]
+        return token, logp[token]
 
 
 def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
-    """Build the chain that the texts of a condition run through.
+    """Build the chain whose paths are the texts of a condition.
 
     Args:
         lm: The model after the prefix.
         target: The condition.
 
     Returns:
-        The chain; None where the pairs are too many, or where the model does not say which histories are equivalent
+        The chain; None where there are too many pairs, or where the model does not define which histories are equivalent
         (`LM.sufficient`, `LM.memory`).
 
     Right: `build_product(ngram, target)`. Wrong: a model whose `memory` is shorter than the history that p depends on.
@@ -93,7 +93,7 @@ def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
         for lo in range(0, len(waiting), rows):
             block = waiting[lo : lo + rows]
             alive = np.stack([target.automaton.next_states(int(q)) for q in block[:, 1]])
-            logp = histories.laws[block[:, 0]]
+            logp = histories.logp[block[:, 0]]
             row, token = np.nonzero((alive > 0) & (logp > -np.inf))
             edges += len(row)
             if edges > EDGES:
@@ -107,7 +107,7 @@ def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
             known = len(names)
             to = np.array([names.setdefault((h, s), len(names)) for h, s in pairs.tolist()], dtype=np.int64)
             found.append(pairs[to >= known])
-            # Sorted by begin and end, all tokens of a move stand together.
+            # A sort by begin and end puts all tokens of a move together.
             code = row * (int(to.max(initial=0)) + 1) + to[np.searchsorted(distinct, code)]
             order = np.argsort(code, kind="stable")
             code = code[order]
@@ -128,7 +128,7 @@ def build_product(lm: LM, target: TokenCondition) -> ProductChain | None:
     )
     end = np.full(len(every), -np.inf)
     if target.end is not None:
-        end = histories.laws[every[:, 0], target.end]
+        end = histories.logp[every[:, 0], target.end]
     first = np.searchsorted(source, np.arange(len(every) + 1))
     return ProductChain(
         histories, target.automaton, first, to, logp, end, every[:, 0], every[:, 1], histories.calls
@@ -140,14 +140,14 @@ class _Histories:
 
     def __init__(self, lm: LM, state: State, names: NDArray[np.int64] | None) -> None:
         self.lm, self.state, self.windows, self.calls = lm, state, names, 1
-        self.laws = np.asarray(state.logp, dtype=np.float64)
+        self.logp = np.asarray(state.logp, dtype=np.float64)
         self.next = np.full((1, lm.vocab.size), -1, dtype=np.int64)
         self._looked = 0
         self._place = {key: k for k, key in enumerate(self._keys(state, names))}
 
     @classmethod
     def of(cls, lm: LM) -> _Histories | None:
-        """Return the start, where the model says which histories are equivalent; else None."""
+        """Return the histories of the start; None where the model does not define which histories are equivalent."""
         state = lm.start(1)
         if lm.sufficient(state) is not None:
             return cls(lm, state, None)
@@ -158,7 +158,7 @@ class _Histories:
 
     def _keys(self, state: State, windows: NDArray[np.int64] | None) -> list[bytes]:
         rows = self.lm.sufficient(state) if windows is None else windows
-        assert rows is not None  # noqa: S101  (ours: of this model it was known before)
+        assert rows is not None  # noqa: S101  (ours: the model had a sufficient statistic at the start)
         rows = np.ascontiguousarray(rows)
         width = rows.shape[1] * rows.itemsize
         if not width:
@@ -186,14 +186,14 @@ class _Histories:
             new = np.unique(place, return_index=True)
             fresh = new[1][new[0] >= known]
             if len(fresh):
-                # Extended again without the known rows: reading a distribution computes all rows of a state.
+                # A state without the known rows is needed, since reading a distribution computes all rows of a state.
                 once = self.lm.extend(self.state.take(h[fresh]), v[fresh, None])
                 self._add(once, None if windows is None else windows[fresh])
         return self.next[history, token]
 
     def _add(self, state: State, windows: NDArray[np.int64] | None) -> None:
         self.calls += 1
-        self.laws = np.concatenate([self.laws, np.asarray(state.logp, dtype=np.float64)])
+        self.logp = np.concatenate([self.logp, np.asarray(state.logp, dtype=np.float64)])
         self.next = np.concatenate([self.next, np.full((state.n, self.lm.vocab.size), -1)])
         self.state = self.state.cat(state)
         if windows is not None:
@@ -201,7 +201,7 @@ class _Histories:
 
 
 def _distinct(a: Ints) -> Ints:
-    """Sort and drop repeats: ten times faster than the hash table of `np.unique` on a million integers."""
+    """Return the distinct numbers in order, ten times faster than the hash table of `np.unique` for a million integers."""
     a = np.sort(a)
     return a[np.append(True, a[1:] != a[:-1])] if len(a) else a
 
@@ -230,16 +230,16 @@ def compute_backward(chain: ProductChain, target: TokenCondition) -> Logs:
 
 
 def draw_texts(
-    chain: ProductChain, target: TokenCondition, ahead: Logs, n: int, rng: np.random.Generator
+    chain: ProductChain, target: TokenCondition, backward: Logs, n: int, rng: np.random.Generator
 ) -> list[WeightedPath]:
     """Draw independent texts from the distribution given the condition, token by token in proportion to p(v) · backward.
 
     Args:
         chain: The chain.
         target: The condition.
-        ahead: The result of `compute_backward`.
-        n: Number of draws.
-        rng: Generator of the draws.
+        backward: The result of `compute_backward`.
+        n: The number of draws.
+        rng: The generator of the draws.
 
     Returns:
         n sequences of equal weight.
@@ -258,7 +258,7 @@ def draw_texts(
             if over[g] and target.end is None:
                 continue
             further = (
-                chain.logp[lo:hi] + ahead[t + 1, chain.to[lo:hi]] if t < target.max_tokens else np.zeros(0)
+                chain.logp[lo:hi] + backward[t + 1, chain.to[lo:hi]] if t < target.max_tokens else np.zeros(0)
             )
             share = np.append(further, chain.end[g] if over[g] else -np.inf)
             mass = np.cumsum(np.exp(share - share.max()))

@@ -24,24 +24,26 @@ def infill(
     runs: int = 8,
     seed: int | None = 0,
 ) -> Conditioned:
-    """Fill in a middle: p(middle | prefix, suffix) = p(prefix · middle · suffix) / Σ over middles.
+    """Condition the middle of a text on a prefix and a suffix.
 
-    `log_evidence` of the result is log p(the text goes on to end with the suffix | it begins with the prefix), nats.
-    Adding log P(prefix) gives the log-probability of both. Strings are what counts: tokens may span both joins, and
-    every spelling of a middle is counted.
+        p(middle | prefix, suffix) = p(prefix · middle · suffix) / Σ_m p(prefix · m · suffix)
+
+    `log_evidence` of the result is log p(the text ends with the suffix | the text begins with the prefix), nats. Adding
+    log P(prefix) gives the log-probability of prefix and suffix together. Tokens may span both joins, and every spelling of
+    a middle is counted.
 
     Args:
         lm: The model.
         prefix: The string before the middle.
         suffix: The string after the middle.
-        n: Particles in all runs together, as in `condition`.
+        n: The number of particles in all runs together, as in `condition`.
         middle: A condition that the middle must meet, too.
-        boundary: "exact", or "token": no token spans the end of the prefix.
-        ends: True: EOS stands after the suffix. False: the text may go on after the suffix, and the middle ends at the first
-            suffix that completes an allowed middle.
-        max_tokens: The most tokens of the middle. A spelling of the suffix that is longer than that of `encode` uses some
-            of them up.
-        runs: Independent runs of the particles, as in `condition`.
+        boundary: "exact", or "token", if no token may span the end of the prefix.
+        ends: If True, EOS stands after the suffix. If False, the text may continue after the suffix, and the middle ends at
+            the first suffix that completes an allowed middle.
+        max_tokens: The most tokens of the middle. A longer spelling of the suffix than by `encode` leaves fewer tokens for
+            the middle.
+        runs: The number of independent runs of the particles, as in `condition`.
         seed: Seed of the draws.
 
     Returns:
@@ -50,8 +52,8 @@ def infill(
     Raises:
         PofxError: As for `condition`.
 
-    Right: `infill(lm, "The ", " sat on the mat.").outcomes[:3]`. Wrong: taking `log_evidence` of two suffixes for
-    log p(suffix) alone, though it is conditioned on the prefix.
+    Right: `infill(lm, "The ", " sat on the mat.").outcomes[:3]`. Wrong: reading `log_evidence` as log p(suffix) without the
+    prefix.
     """
     if not isinstance(middle, Condition):
         raise BadValue(
@@ -61,7 +63,7 @@ def infill(
         )
     if middle.tokens is not None:
         raise BadValue(
-            "expected a length in bytes or characters, got tokens, which may span its ends",
+            "expected a length in bytes or characters, got tokens, which may span the ends of the middle",
             "take Length(n, 'characters')",
             argument="middle",
         )

@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo for a condition: weighted texts, and unbiased estimates of its probability."""
+"""Sequential Monte Carlo for a condition: weighted texts, and unbiased estimates of the condition's probability."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pofx.lm.state import State
 from pofx.lm.trace import Ints
 from pofx.queries.conditioning.twisting_function import Logs, TokenCondition, TwistingFunction
 
-# Numbers of next-token distributions held at a time: 512 MB as float32. More particles go in groups of runs.
+# The most numbers of next-token distributions at a time: 512 MB in float32. More particles are run in groups.
 NUMBERS = 1 << 27
-# Numbers turned into weights at a time in an enumeration: 8,160 rows of 257 outcomes, 42 of 49,152.
+# The most numbers of an enumeration that become weights at a time: 8,160 rows of 257 outcomes, 42 of 49,152.
 BLOCK = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedPath:
-    """One token sequence that meets the condition.
+    """A token sequence that meets the condition.
 
     Attributes:
         run: The run that drew the sequence.
@@ -46,7 +46,7 @@ class PathSample:
         paths: The weighted sequences of all runs.
         evidence: log of the sum of weights of each run, `[runs]`.
         exhaustive: Whether no branch was left out, so that the evidence is exact.
-        calls: Calls of the model.
+        calls: The number of calls of the model.
     """
 
     paths: tuple[WeightedPath, ...]
@@ -94,7 +94,7 @@ class _Ancestry:
         return np.arange(self.size - len(parent), self.size)
 
     def paths(self, nodes: Sequence[int]) -> list[tuple[list[int], list[float]]]:
-        """Return tokens and log p on the way to each node."""
+        """Return the tokens and their log p from the start to each node."""
         parent, token, logp = (np.concatenate(x) for x in (self.parent, self.token, self.logp))
         out = []
         for node in nodes:
@@ -119,22 +119,22 @@ def run_particles(
     """Estimate Σ p(text) over the texts that meet the condition, by a run for each generator.
 
     A particle is a token sequence that can still meet the condition. Its weight w satisfies E[Σ w over particles with
-    this beginning] = P(beginning). At each step a particle branches into every token that keeps the condition possible,
-    with weight w p(v | prefix). About n of all branches are kept: with probability in proportion to weight times twisting
-    function, the heaviest for certain (`thinned`). Where the text may end, w p(EOS | prefix) is added to the sum, and
-    the particle goes on.
+    this beginning] = P(beginning). At each step a particle branches into every token after which the condition is still
+    possible, with weight w p(v | prefix). About n of all branches go on, with probability in proportion to weight times
+    twisting function; the heaviest go on for certain (`thinned`). Where the text may end, w p(EOS | prefix) is added to the
+    sum, and the particle goes on.
 
     Args:
         lm: The model after the prefix.
         target: The condition.
         ahead: The twisting function.
-        n: Particles of a run; None keeps every branch, which is enumeration.
+        n: The number of particles of a run; None for all branches, which is enumeration.
         rngs: A generator for each run.
 
     Returns:
         The evidence of each run, and weighted sequences: at most about n finished texts a run.
 
-    Right: `run_particles(lm, target, ahead, 64, rngs)`. Wrong: expecting more than n texts of a run, since finished texts
+    Right: `run_particles(lm, target, twisting, 64, rngs)`. Wrong: expecting more than n texts of a run, since finished texts
     are thinned to n, too.
     """
     size = lm.vocab.size
@@ -174,7 +174,7 @@ def _run_group(
             some = np.isfinite(last)
             at, last = at[some], last[some]
             over.append((live.node[at], live.run[at], live.weight[at] + last, last))
-        else:  # the text stops without EOS, so its weight stays
+        else:  # the text stops without EOS, so no factor p(EOS) enters its weight
             at = np.flatnonzero(done)
             over.append((live.node[at], live.run[at], live.weight[at], np.full(len(at), np.nan)))
             live = _select(live, np.flatnonzero(~done))
@@ -203,7 +203,7 @@ def _run_group(
 
 
 def _thin_finished(weight: Logs, mine: Ints, n: int | None, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Keep about n finished texts of a run, each with log of the probability of being kept."""
+    """Choose about n finished texts of a run; return their numbers, and log of the probability of each choice."""
     peak = weight[mine].max(initial=-np.inf)
     if n is None or len(mine) <= n or np.isneginf(peak):
         return np.stack([mine.astype(np.float64), np.zeros(len(mine))])

@@ -20,9 +20,9 @@ Boundary = Literal["token", "exact"]
 
 @dataclass(frozen=True, eq=False)
 class ConditioningProblem:
-    """Which texts of which model are asked for.
+    """The texts that are requested, and the model of these texts.
 
-    The part of the prefix that a token may span together with the text is its tail: texts of `source` begin with it.
+    The tail of the prefix is the part that a token may span together with the text. Texts of `source` begin with the tail.
 
     Attributes:
         lm: The model as the caller named it.
@@ -35,7 +35,7 @@ class ConditioningProblem:
         ends: Whether EOS must follow.
         max_tokens: The longest text, in tokens, the tail included.
         tokens: The exact number of tokens, or None.
-        cut: Cuts a text without its tail after the byte at which the condition is met.
+        cut: A function that cuts a text without its tail after the byte at which the condition is met.
     """
 
     lm: LM
@@ -66,7 +66,7 @@ def pose_problem(
 
     Args:
         lm: The model.
-        make: Makes the automaton of the condition.
+        make: A function that makes the automaton of the condition.
         on: The condition in words.
         given: The prefix.
         suffix: The string that every text ends with; its tokens are added to `max_tokens`.
@@ -82,11 +82,13 @@ def pose_problem(
         BadValue: An argument is outside its domain, or the automaton is too large.
         NoEOS: `ends` is True, and the model ends no text.
     """
-    refuse_normalizing(lm.vocab, "conditioning, which asks of the bytes that tokens spell")
+    refuse_normalizing(lm.vocab, "conditioning on the bytes that tokens spell")
     max_tokens = check_whole_number("max_tokens", max_tokens)
     if boundary not in ("token", "exact"):
         raise BadValue(
-            f"expected 'token' or 'exact', got {boundary!r}", "write one of the two", argument="boundary"
+            f"expected 'token' or 'exact', got {boundary!r}",
+            "write one of the two words",
+            argument="boundary",
         )
     if ends and lm.vocab.end is None:
         raise NoEOS(
@@ -113,8 +115,8 @@ def pose_problem(
         dfa = allow_opening_space(source, preceded(tail, made))
     except TooLarge:
         raise BadValue(
-            f"expected a condition of at most {MOST:,} states, got more for: {on}",
-            "shorten it",
+            f"expected a condition of at most {MOST:,} states, got a condition of more: {on}",
+            "shorten the condition",
             argument="condition",
         ) from None
 
@@ -128,12 +130,12 @@ def pose_problem(
 
 
 def allow_opening_space(source: LM, dfa: Dfa) -> Dfa:
-    """Let the first token open with a space that is no part of the text, where the tokenizer adds one."""
+    """Allow a space before the text in the first token, where the tokenizer adds such a space."""
     return opened(dfa, ord(" ")) if source.vocab.opening else dfa
 
 
 def _count_tokens(lm: LM, data: bytes) -> int:
-    """How many tokens `encode` needs for some bytes; one a byte where it refuses them."""
+    """Return the number of tokens of `encode` for some bytes; one token a byte where `encode` refuses the bytes."""
     try:
         return len(lm.vocab.encode(data))
     except NotText:
@@ -141,7 +143,7 @@ def _count_tokens(lm: LM, data: bytes) -> int:
 
 
 def _accepted_length(dfa: Dfa, data: bytes) -> int:
-    """How many bytes of a text the automaton reads until it accepts."""
+    """Return the number of bytes of a text that the automaton reads before it accepts."""
     q = dfa.start
     for k, b in enumerate(data):
         if dfa.accept[q]:
@@ -152,9 +154,9 @@ def _accepted_length(dfa: Dfa, data: bytes) -> int:
 
 def impossible_condition(problem: ConditioningProblem, why: str) -> Impossible:
     """Return the error of a condition that no text meets."""
-    behind_it = f" after {show(problem.given)}" if len(problem.given) else ""
+    after_prefix = f" after {show(problem.given)}" if len(problem.given) else ""
     return Impossible(
-        f"expected a condition of positive probability, got P = 0{behind_it} for: {problem.on} (at most "
+        f"expected a condition of positive probability, got P = 0{after_prefix} for: {problem.on} (at most "
         f"{max(problem.max_tokens, 0):,} tokens): {why}",
         [
             "take another condition or a smoothed model",

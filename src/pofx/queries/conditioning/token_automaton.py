@@ -1,4 +1,4 @@
-"""An automaton over bytes as seen from tokens: a token moves it by all its bytes at once."""
+"""An automaton over bytes that is moved by tokens: a token moves the automaton by all its bytes at once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from pofx.algorithms.automata.automaton import DEAD, Dfa
 from pofx.lm.trace import Ints
 
-# Moves that are kept: 64 MB, of 341 states over 49,152 tokens. Others are computed again, 2 ms each.
+# The most moves in the cache: 64 MB, which is 341 states over 49,152 tokens. Other states are computed again, 2 ms each.
 KEPT = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
 class ByteColumns:
-    """The tokens of a vocabulary laid out by byte position.
+    """The bytes of the tokens of a vocabulary by byte position.
 
     Attributes:
-        size: Ids of the vocabulary, V.
-        ids: The ids that spell something, the longest first.
-        columns: `columns[j]` holds byte j of each id that has more than j bytes, in the order of `ids`.
+        size: V, the number of ids of the vocabulary.
+        ids: The ids that spell bytes, the longest first.
+        columns: `columns[j]` has byte j of each id that has more than j bytes, in the order of `ids`.
     """
 
     size: int
@@ -33,7 +33,7 @@ class ByteColumns:
 
 @lru_cache(maxsize=4)
 def spelled(token_bytes: tuple[bytes | None, ...], end: int | None) -> ByteColumns:
-    """Lay out a vocabulary by byte position; the last four layouts are kept."""
+    """Return the bytes of a vocabulary by byte position; the cache has the last four vocabularies."""
     some = [(len(b), i, b) for i, b in enumerate(token_bytes) if b and i != end]
     some.sort(key=lambda x: -x[0])
     lengths = np.array([n for n, _, _ in some], dtype=np.int64)
@@ -47,8 +47,8 @@ def spelled(token_bytes: tuple[bytes | None, ...], end: int | None) -> ByteColum
 class TokenAutomaton:
     """An automaton over bytes that moves by tokens.
 
-    Right: `TokenAutomaton(dfa, vocab.token_bytes, vocab.end).next_states(dfa.start)`. Wrong: following control tokens,
-    which move no automaton and are in no text.
+    Right: `TokenAutomaton(dfa, vocab.token_bytes, vocab.end).next_states(dfa.start)`. Wrong: moves by control tokens, which
+    spell no bytes and are in no text.
     """
 
     def __init__(self, dfa: Dfa, token_bytes: tuple[bytes | None, ...], end: int | None) -> None:

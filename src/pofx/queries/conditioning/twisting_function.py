@@ -1,4 +1,4 @@
-"""The twisting function: how likely a crude model of the tokens to come thinks that a condition will be met."""
+"""The twisting function: the probability that a condition will be met, under a crude model of the tokens to come."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from pofx.queries.conditioning.token_automaton import TokenAutomaton
 
 Logs = NDArray[np.float64]
 
-# The pilot distribution depends on the last token up to this vocabulary size: a table of 1,024² takes 8 MB.
+# The largest vocabulary for a pilot distribution that depends on the last token: a table of 1,024² takes 8 MB.
 PAIRS = 1_024
-# Numbers of a table: 256 MB. Beyond this size the pilot distribution takes tokens for independent.
+# The most numbers of a table: 256 MB. For a larger table the tokens of the pilot distribution are independent.
 TABLE = 1 << 25
-# Draws that the pilot distribution averages, and their length in tokens: SmolLM2 takes 0.2 s for a step of 16 rows.
+# The number of draws that the pilot distribution averages, and their length in tokens, by whether it depends on the last
+# token. SmolLM2 takes 0.2 s for a step of 16 rows.
 PILOTS = {True: (256, 64), False: (16, 24)}
-# Share of the uniform distribution: a token of pilot probability 0 would bias the estimates.
+# The share of the uniform distribution, since a token of pilot probability 0 would bias the estimates.
 FLOOR = 0.02
 
 
 @dataclass(frozen=True, eq=False)
 class TokenCondition:
-    """A condition as seen from tokens.
+    """A condition on token sequences.
 
     Attributes:
         automaton: The automaton of the condition, moved by tokens.
-        end: The id of EOS; None where a text may go on once the automaton accepts.
+        end: The id of EOS; None where no EOS is needed after the automaton accepts.
         max_tokens: The longest text, in tokens.
         tokens: The exact number of tokens, or None.
     """
@@ -48,45 +49,47 @@ class TokenCondition:
 
 
 @dataclass(frozen=True, eq=False)
-class PilotLaw:
+class PilotDistribution:
     """A crude next-token distribution that depends on the last token at most.
 
     Attributes:
-        law: Probabilities `[A, V]`, all positive. A is 1, or V + 1: a row for each last token, and a row for the
-            start.
+        p: Probabilities `[A, V]`, all positive. A is 1, or V + 1: a row for each last token, and a row for the start.
     """
 
-    law: NDArray[np.float64]
+    p: NDArray[np.float64]
 
     @property
     def pairs(self) -> bool:
         """Whether the distribution depends on the last token."""
-        return len(self.law) > 1
+        return len(self.p) > 1
 
 
 @dataclass(frozen=True, eq=False)
 class TwistingFunction:
-    """log h(t, q, a) = log P(the condition is met | t tokens are read, state q, last token a) under a pilot distribution.
+    """The probability h that the condition will be met, under a pilot distribution.
+
+        log h(t, q, a) = log P(the condition is met | t tokens are read, state q, last token a)
 
     Attributes:
         table: log h, `[T + 1, S, A]`.
         pairs: Whether h depends on the last token.
 
-    Right: a factor of what a particle is worth. Wrong: an answer, since the pilot distribution is not the model.
+    Right: h as a factor in the selection of particles. Wrong: h as the result, since the pilot distribution is not the
+    model.
     """
 
     table: Logs
     pairs: bool
 
     def log_h(self, t: int, after: NDArray[np.int32]) -> Logs:
-        """Return log h after each token, `[V]`, where token v leads to state `after[v]` at time t."""
+        """Return log h after each token, `[V]`, if token v leads to state `after[v]` at time t."""
         now = self.table[t]
         out: Logs = now[after, np.arange(len(after))] if self.pairs else now[after, 0]
         return out
 
 
-def fit_pilot_law(lm: LM, target: TokenCondition, rng: np.random.Generator) -> PilotLaw:
-    """Average the next-token distributions of unconditioned draws; by last token where the vocabulary is small."""
+def fit_pilot(lm: LM, target: TokenCondition, rng: np.random.Generator) -> PilotDistribution:
+    """Average the next-token distributions of unconditioned draws, by last token where the vocabulary is small."""
     size = lm.vocab.size
     states = len(target.automaton.states)
     pairs = size <= PAIRS and (target.max_tokens + 1) * states * size <= TABLE
@@ -105,31 +108,31 @@ def fit_pilot_law(lm: LM, target: TokenCondition, rng: np.random.Generator) -> P
             state, ids = state.take(going), ids[going]
         state, last = lm.extend(state, ids[:, None]), ids
     everywhere = sums.sum(axis=0)
-    law = FLOOR / size + (1 - FLOOR) * everywhere / everywhere.sum()
+    average = FLOOR / size + (1 - FLOOR) * everywhere / everywhere.sum()
     if not pairs:
-        return PilotLaw(law[None, :])
-    # A token that occurred k times weighs k in its row; the average over all tokens weighs 4.
-    return PilotLaw((sums + 4 * law) / (sums.sum(axis=1, keepdims=True) + 4))
+        return PilotDistribution(average[None, :])
+    # A row of a token that occurred k times is k parts of the token's own average and 4 parts of the average of all.
+    return PilotDistribution((sums + 4 * average) / (sums.sum(axis=1, keepdims=True) + 4))
 
 
-def twisting_function(target: TokenCondition, crude: PilotLaw) -> TwistingFunction:
+def twisting_function(target: TokenCondition, pilot: PilotDistribution) -> TwistingFunction:
     """Compute h from the last token to the first: h(t) = P(stop) + Σ_v P(v) h(t + 1, after v).
 
     Args:
         target: The condition.
-        crude: The pilot distribution.
+        pilot: The pilot distribution.
 
     Returns:
         The twisting function of the condition.
     """
-    if crude.pairs:
-        return TwistingFunction(_log_masses_by_last_token(target, crude.law), True)
-    end = 0.0 if target.end is None else float(np.log(crude.law[0, target.end]))
-    return TwistingFunction(log_masses_by_state(target, crude.law[0], end)[:, :, None], False)
+    if pilot.pairs:
+        return TwistingFunction(_log_masses_by_last_token(target, pilot.p), True)
+    end = 0.0 if target.end is None else float(np.log(pilot.p[0, target.end]))
+    return TwistingFunction(log_masses_by_state(target, pilot.p[0], end)[:, :, None], False)
 
 
 def log_masses_by_state(target: TokenCondition, mass: NDArray[np.float64], end: float) -> Logs:
-    """Compute log of the mass of all texts that meet the condition, from each state at each time.
+    """Compute log of the mass of all continuations that meet the condition, from each state at each time.
 
     Args:
         target: The condition.
@@ -148,15 +151,15 @@ def log_masses_by_state(target: TokenCondition, mass: NDArray[np.float64], end: 
         over = target.may_stop(t)
         if t < target.max_tokens:
             out[t, sources] = logsumexp_runs(log_share + out[t + 1, to], count)
-        if target.end is None:  # a text that stops goes no further
+        if target.end is None:  # a text that may stop stops there
             out[t, over] = end
         else:
             out[t, over] = np.logaddexp(out[t, over], end)
     return out
 
 
-def _log_masses_by_last_token(target: TokenCondition, law: NDArray[np.float64]) -> Logs:
-    size = law.shape[1]
+def _log_masses_by_last_token(target: TokenCondition, p: NDArray[np.float64]) -> Logs:
+    size = p.shape[1]
     states: Ints = target.automaton.states
     after = np.stack([target.automaton.next_states(int(q)) for q in states])
     column = np.arange(size)
@@ -165,15 +168,15 @@ def _log_masses_by_last_token(target: TokenCondition, law: NDArray[np.float64]) 
         over = target.may_stop(t)[states]
         now = np.full((len(states), size + 1), -np.inf)
         if t < target.max_tokens:
-            ahead = out[t + 1][after, column]
-            # Scaled by the best next token: the pilot distribution gives every token at least FLOOR / V.
-            peak = ahead.max(axis=1, keepdims=True)
+            then = out[t + 1][after, column]
+            # The scale is the best next token, which counts, since every token has at least FLOOR / V.
+            peak = then.max(axis=1, keepdims=True)
             peak = np.where(np.isfinite(peak), peak, 0.0)
             with np.errstate(divide="ignore"):
-                now = peak + np.log(np.exp(ahead - peak) @ law.T)
+                now = peak + np.log(np.exp(then - peak) @ p.T)
         if target.end is None:
             now[over] = 0.0
         else:
-            now[over] = np.logaddexp(now[over], np.log(law[:, target.end]))
+            now[over] = np.logaddexp(now[over], np.log(p[:, target.end]))
         out[t][states] = now
     return out

@@ -1,1 +1,1 @@
-"""Checks of a corpus: is it the sample that maximum likelihood assumes? One check a file."""
+"""Checks whether a corpus is the sample that maximum likelihood assumes; each file has one check."""

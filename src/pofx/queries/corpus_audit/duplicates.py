@@ -10,8 +10,9 @@ from pofx.queries.corpus_audit.record import Corpus
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 
-# Shares of documents. Web corpora that were not cleaned hold 2 to 14 % of near-duplicates (Lee et al. 2022). One copy in
-# a hundred held-out documents moves the loss by as much as the smallest differences between models that are reported.
+# The shares of copies up to which a check passes, and up to which it warns. Web corpora that were not cleaned have 2 to 14 %
+# near-duplicates (Lee et al. 2022). One copy in a hundred held-out documents changes the loss as much as the smallest
+# differences between models that are reported.
 FEW, MANY = 0.01, 0.1
 CROSSED = 0.01
 
@@ -21,8 +22,8 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
 
     Args:
         corpus: The corpus.
-        exact: For each document the first of its group (`group_exact_copies`).
-        near: The same for near copies (`group_near_copies`).
+        exact: For each document the first document of its group of exact copies (`group_exact_copies`).
+        near: For each document the first document of its group of near copies (`group_near_copies`).
 
     Returns:
         A finding for each share.

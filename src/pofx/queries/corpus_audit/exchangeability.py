@@ -1,4 +1,4 @@
-"""A permutation test of exchangeability: does the order of the documents mean anything?"""
+"""A permutation test of exchangeability: whether the order of the documents has a meaning."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pofx.queries.findings import Check, Finding, Measure
 from pofx.units import count_noun
 
 LEVEL = 0.01
-# Most runs, and documents in a row of each: 4,096 neighbours, 999 shuffles in a second.
+# The most runs, and the documents in a row of each run: 999 shuffles of 4,096 documents take a second.
 RUNS, LONGEST = 64, 64
 FEWEST = 16
 SHUFFLES = 999
-# Length of the vector of a document, and its characters that are read.
+# The length of the vector of a document, and the number of its characters that are read.
 WIDTH = 128
 HEAD = 20_000
 
@@ -27,10 +27,10 @@ HEAD = 20_000
 def order_finding(corpus: Corpus, seed: int) -> Finding:
     """Test neighbours against shuffles: p = (1 + #{shuffles whose neighbours are as alike}) / (M + 1).
 
-    p is uniform if the documents are exchangeable, whatever they are. The statistic is the mean cosine of neighbours' hashed
-    5-character shingles, less their mean over all documents. The code length of an adaptive n-gram would have no
-    power, since a code that only counts gives every order the same length. Of a large corpus 64 runs of 64 documents are
-    tested, which are as exchangeable as the whole.
+    p is uniform if the documents are exchangeable, for documents of any kind. The statistic is the mean cosine of
+    neighbours' hashed 5-character shingles, from which the mean over all documents is subtracted. The code length of an
+    adaptive n-gram would have no power, since a code that only counts gives every order the same length. A large corpus is
+    tested by 64 runs of 64 documents, which are exchangeable if the whole corpus is.
 
     Args:
         corpus: The corpus.
@@ -94,7 +94,7 @@ def order_test(
 
 
 def hashed_vectors(texts: Sequence[str]) -> NDArray[np.float64]:
-    """Hash shingle counts to 128 places with a sign (Weinberger 2009), subtract the mean, scale to length 1."""
+    """Hash shingle counts to 128 places with a sign (Weinberger 2009), subtract the mean, and scale to length 1."""
     rows = []
     for hashes, offsets in shingles([t[:HEAD] for t in texts]):
         place = (hashes % np.uint64(WIDTH)).astype(np.int64)
@@ -113,7 +113,7 @@ def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def choose_runs(corpus: Corpus, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
-    """Choose places of the documents to test, and say whether each is a neighbour of the one before."""
+    """Return the places of the documents to test, and whether each is a neighbour of the document before."""
     follows = corpus.follows
     if corpus.n <= RUNS * LONGEST:
         return np.arange(corpus.n), follows

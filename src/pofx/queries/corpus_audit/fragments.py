@@ -19,12 +19,12 @@ from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.queries.scoring.score import score
 from pofx.units import count_noun
 
-# Share of documents that may look like fragments by chance: names, verse, code.
+# The share of documents that may look like fragments by chance, such as names, verse or code.
 FEW = 0.05
 LEVEL = 0.01
-# Share of documents of one length, and the least such length in characters or words, that mean a cut by length.
+# The share of documents of one length that means a cut by length, and the least such length in characters or words.
 SAME, LONG = 0.2, 64
-# Pairs whose joins are computed, all with all; characters on either side.
+# The number of pairs, whose joins are computed all with all, and the characters on either side of a join.
 PAIRS = 24
 FEWEST = 8
 TAIL, HEAD = 80, 24
@@ -37,9 +37,10 @@ FINAL = ".!?…。！？｡।؟\"'”’»)]}>"
 def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Finding, Ints]:
     """Check the share of documents that look like fragments, by three kinds of evidence.
 
-    By form: a document begins in lower case or with a closing mark, and the document before does not end a sentence. By
-    length: many documents have the very same length. By the model: log P(head | tail of the document before) is higher than
-    after tails of other documents, with p by permutation. Form alone is a warning; with other evidence it is a failure.
+    The evidence of form: a document begins in lower case or with a closing mark, and the document before does not end a
+    sentence. The evidence of length: many documents have the very same length. The evidence of the model: log P(head | tail
+    of the document before) is higher than after tails of other documents, with p by permutation. One kind of evidence is a
+    warning; two kinds are a failure.
 
     Args:
         corpus: The corpus.
@@ -87,7 +88,7 @@ def fragment_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> tuple[Fi
 
 
 def looks_broken(corpus: Corpus) -> NDArray[np.bool_]:
-    """Return whether each document looks by its form as if it continued the document before, `[n]`."""
+    """Return whether each document seems, by its form, to continue the document before, `[n]`."""
     out = corpus.follows
     for i in np.flatnonzero(out).tolist():
         out[i] = _continues_sentence(corpus.texts[i]) and not _ends_sentence(corpus.texts[i - 1])
@@ -105,7 +106,7 @@ def _ends_sentence(text: str) -> bool:
 
 
 def common_length(texts: tuple[str, ...]) -> tuple[float, int, str]:
-    """Return the share of texts that have the commonest length of at least 64, that length, and its unit."""
+    """Return the share of texts with the commonest length of at least 64, this length, and its unit."""
     best = 0.0, 0, "characters"
     if len(texts) < FEWEST:
         return best
@@ -119,7 +120,7 @@ def common_length(texts: tuple[str, ...]) -> tuple[float, int, str]:
 def join_table(lm: LM, tails: list[str], heads: list[str]) -> NDArray[np.float64]:
     """Compute log P(head_j | tail_i): the mean of P after the tail alone, after a space, and after a newline.
 
-    One of the three gaps is what the cut took away.
+    The cut of a text into two documents took away one of the three gaps.
 
     Args:
         lm: The model.
@@ -132,9 +133,9 @@ def join_table(lm: LM, tails: list[str], heads: list[str]) -> NDArray[np.float64
     gaps = [gap for gap in GAPS if _spells(lm, gap)]
     rows = []
     for tail in tails:
-        # Joined as tokens: a cut within a word costs the same after every tail.
-        behind = [tail + gap for gap in gaps for _ in heads]
-        found = score(lm, heads * len(gaps), behind, boundary="token")
+        # A token join is enough, since a cut within a word costs the same after every tail.
+        prefixes = [tail + gap for gap in gaps for _ in heads]
+        found = score(lm, heads * len(gaps), prefixes, boundary="token")
         ways = np.array([s.prefix_total for s in found]).reshape(len(gaps), len(heads))
         rows.append(logsumexp(ways, axis=0) - np.log(len(gaps)))
     return np.array(rows)

@@ -1,4 +1,4 @@
-"""L(θ) of a corpus with an interval that knows of clusters, and the effective number of documents."""
+"""L(θ) of a corpus with an interval that accounts for clusters, and the effective number of documents."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ DRAWS = 2000
 SHUFFLES = 199
 # The noun for a cluster, in the singular and the plural.
 ClusterNoun = tuple[str, str]
-# Above this p-value ρ may be 0, and nothing has failed.
+# The p-value above which ρ may be 0, so that the check does not fail.
 UNSURE = 0.01
-# Fewer clusters than this say little of a further cluster.
+# The fewest clusters: fewer clusters tell little about a further cluster.
 FEWEST = 8
-# Least share of effective documents among all to pass, and to warn.
+# The least share of effective documents among all documents to pass, and to warn.
 ENOUGH, HALF = 0.9, 0.5
 
 
@@ -66,7 +66,7 @@ def _rho(values: Floats, labels: Labels, seed: int) -> tuple[float, float]:
 
 
 def effective_finding(loss: Loss, documents: int, what: ClusterNoun, groups: int) -> tuple[Finding, float]:
-    """Check n / DEFF with DEFF = 1 + (m − 1) ρ: as many independent documents would say as much of a mean."""
+    """Check n / DEFF with DEFF = 1 + (m − 1) ρ, the number of independent documents with the same error of a mean."""
     effective = documents / loss.design_effect
     share = effective / documents
     unsure = loss.rho_p > UNSURE

@@ -1,4 +1,4 @@
-"""Groups of documents that are copies of one another, letter by letter or nearly so."""
+"""Groups of documents that are exact or near copies of one another."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from pofx.algorithms.statistics.clusters import Groups, Labels
 from pofx.algorithms.statistics.shingles import jaccard, minima
 
-# Jaccard similarity of shingle sets from which on two documents are near-duplicates (Lee et al. 2022).
+# The least Jaccard similarity of the shingle sets of two near-duplicates (Lee et al. 2022).
 ALIKE = 0.8
-# 21 bands of 6 minima: two documents at 0.8 meet in one with probability 0.998, at 0.5 with 0.28, at 0.3 with 0.02.
+# The number of bands, and the minima of a band. Two documents of similarity 0.8 agree in a band with probability 0.998; at
+# similarity 0.5 the probability is 0.28, and at 0.3 it is 0.02.
 BANDS, ROWS = 21, 6
-# In a larger bucket, each text is compared with the first and the previous text only.
+# The largest bucket in which all pairs are compared. In a larger bucket, each text is compared with the first and the
+# previous text only.
 CROWD = 32
-# Below this share of equal minima (standard error 0.04) the similarity is not computed.
+# The least share of equal minima (standard error 0.04) for which the similarity is computed.
 HOPELESS = 0.65
 
 
@@ -31,7 +33,8 @@ def group_near_copies(texts: Sequence[str], seed: int = 0) -> Labels:
     """Group texts that are equal, or whose 5-character shingles have a Jaccard similarity of 0.8 or more.
 
     Similar pairs link into groups. MinHash (Broder 1997) of 126 permutations in 21 bands finds candidates, in time linear in
-    the corpus, and each candidate pair is then computed exactly. No pair is reported wrongly, and one of 500 may be missed.
+    the corpus. The similarity of each candidate pair is then computed exactly. No pair is reported wrongly, and one of 500
+    may be missed.
 
     Args:
         texts: The texts.
@@ -49,7 +52,7 @@ def group_near_copies(texts: Sequence[str], seed: int = 0) -> Labels:
 
 
 def _merge_pairs(texts: Sequence[str], rows: NDArray[np.uint32]) -> Labels:
-    """Return the first of each text's group; pairs that are already in one group are not computed again."""
+    """Return the first text of each text's group; pairs that are already in one group are not compared."""
     groups = Groups(len(texts))
     refused: set[tuple[int, int]] = set()
     for i, j in _candidate_pairs(rows):

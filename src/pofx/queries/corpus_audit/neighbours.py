@@ -18,16 +18,16 @@ from pofx.queries.scoring.score import score
 from pofx.units import count_noun
 
 LEVEL = 0.01
-# Pairs of neighbours. The work grows with the square, since all ways to pair the documents are computed.
+# The most pairs of neighbours. The work grows with the square, since every first document is tried with every second one.
 PAIRS = 64
 FEWEST = 8
 SHUFFLES = 999
-# Characters of a document that are read.
+# The most characters of a document that are read.
 HEAD = 2000
-# Bytes that the context of a cache spells, and weights of the model against a count.
+# The number of bytes that the context of a cache spells, and the weights μ of the model, in counts.
 CONTEXT = 4
 STRENGTHS = (0.5, 2.0, 8.0)
-# A significant gain below this share of −log p(x_i) is a warning, no failure.
+# The least share of −log p(x_i) that makes a significant gain a failure; a smaller gain is a warning.
 MATERIAL = 0.01
 
 
@@ -38,9 +38,9 @@ def choose_neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool)
 
     Args:
         corpus: The corpus.
-        most: Most pairs.
+        most: The most pairs.
         seed: Seed of the choice.
-        held_out: Whether second documents must be held out, where the model has not read them.
+        held_out: Whether second documents must be held out, so that the model was not fitted on them.
 
     Returns:
         Places of the second documents.
@@ -58,7 +58,7 @@ def choose_neighbour_pairs(corpus: Corpus, most: int, seed: int, held_out: bool)
 
 
 def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding:
-    """Test the mean of log p(x_i | x_{i−1}) − log p(x_i), nats a document, by permuting which document stands after which.
+    """Test the mean of log p(x_i | x_{i−1}) − log p(x_i), nats a document, by permutations of the second documents.
 
     The first 2,000 characters of each document are read. The conditional is the model with a cache of the neighbour
     (`cache_gain`), so the gain is a lower bound.
@@ -85,8 +85,8 @@ def neighbour_finding(corpus: Corpus, lm: LM, pairs: Ints, seed: int) -> Finding
             f"Not tested: expected at least {FEWEST} documents to score that stand after another, and are possible, "
             f"got {len(fine)}. Of a larger share held out there are more.",
         )
-    behind, _ = read_texts(lm, [corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
-    before = lm.vocab.encode_many(behind)
+    firsts, _ = read_texts(lm, [corpus.texts[int(pairs[k]) - 1][-HEAD:] for k in fine])
+    before = lm.vocab.encode_many(firsts)
     table = cache_gain(
         lm, before, [_path(lm, traces[k].tokens) for k in fine], [traces[k].logp for k in fine]
     )
@@ -114,9 +114,12 @@ def cache_gain(
 ) -> NDArray[np.float64]:
     """Compute log p(y_j | x_i) − log p(y_j) for every first document x_i and every second document y_j.
 
-    After x the model is a mixture: ½ as it is, and ½ with a cache of x, p(v|c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ).
+    The distribution after x is a mixture of the model and the model with a cache of x, with weights ½:
+
+        p(v | c) = (N_x(c v) + μ p(v)) / (N_x(c) + μ)
+
     N_x are the counts of x, and c are the last tokens (about 4 bytes). μ is one of three numbers with equal weights. Each
-    component is a distribution over whole texts, so the gain is one of log-probabilities, and never below −log 2.
+    component is a distribution over whole texts, so the gain is a difference of log-probabilities, and at least −log 2.
 
     Args:
         lm: The model.
@@ -152,7 +155,7 @@ def _path(lm: LM, tokens: Ints) -> Ints:
 
 
 def _context(lm: LM, paths: Sequence[Ints]) -> int:
-    """Return how many tokens spell about 4 bytes."""
+    """Return the number of tokens that spell about 4 bytes."""
     n = max(1, sum(len(x) for x in paths))
     spelled = sum(len(lm.vocab.decode(x.tolist())) for x in paths)
     return max(1, round(CONTEXT * n / max(1, spelled)))

@@ -1,4 +1,4 @@
-"""A corpus as the checks see it, and the report that they make."""
+"""The corpus that the checks read, and the report of the checks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Corpus:
 
     @property
     def n(self) -> int:
-        """How many documents there are."""
+        """The number of documents."""
         return len(self.texts)
 
     def first(self, n: int) -> Corpus:
@@ -56,8 +56,8 @@ class Loss:
         low: The lower end of the interval.
         high: The upper end of the interval.
         level: The confidence level of the interval.
-        n: Scored documents.
-        clusters: Clusters of the scored documents.
+        n: The number of scored documents.
+        clusters: The number of clusters of the scored documents.
         rho: The intraclass correlation of log p.
         rho_p: The p-value of `rho` under permuted labels; 0 where clusters are copies, whose ρ is 1 by definition.
         design_effect: 1 + (m − 1) ρ, with the mean size m of a document's cluster in the whole corpus.
@@ -82,14 +82,14 @@ class CorpusReport(Shown):
 
     Attributes:
         findings: The findings.
-        documents: How many documents there are.
-        bytes: How many bytes of UTF-8 they have.
-        held_out: How many documents are held out.
+        documents: The number of documents.
+        bytes: The number of bytes of their UTF-8.
+        held_out: The number of held-out documents.
         sources: The names of the files.
-        effective: The number of independent documents that would say as much of L(θ).
+        effective: The number of independent documents that would give L(θ) with the same error.
         loss: L(θ).
         copies: Ids of near or exact duplicates, the largest groups first.
-        midway: Ids of documents that seem to start mid-way.
+        midway: Ids of documents that seem to start in the middle of a text.
         seed: The seed of the report.
 
     Right: `[f.check for f in corpus_report(texts).findings if f.verdict == "fail"]`. Wrong: `report.documents` as the number

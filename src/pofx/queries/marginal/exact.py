@@ -1,4 +1,4 @@
-"""The exact sum over all tokenisations, for a model that remembers few tokens: one sum a history."""
+"""The exact sum over all tokenisations, for a model whose distributions depend on few last tokens: one sum a history."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from pofx.algorithms.logspace import logsumexp
 from pofx.lm.model import LM
 from pofx.queries.marginal.lattice import Lattice
 
-# The most histories of one offset. A model of long memory has too many of them on a text with many tokenisations.
+# The most histories of one offset. A model of long memory has more histories on a text with many tokenisations.
 WIDEST = 4096
-# Edges whose log p is computed in one pass. Paths of 5 tokens each take some 50 MB.
+# The most edges whose log p is computed in one pass. Paths of 5 tokens each take some 50 MB.
 EDGES = 1 << 15
 
 # The last `memory` tokens before an offset; −1 stands for x0.
 _History = tuple[int, ...]
-_Edge = tuple[int, _History, int, int]  # offset, history, token, where it ends
+_Edge = tuple[int, _History, int, int]  # offset, history, token, end of the token
 
 
 def sum_by_state(lm: LM, lattice: Lattice, memory: int) -> tuple[float, int] | None:
     """Compute log Σ p(t) over all tokenisations t of a lattice, EOS included, nats.
 
-    α(offset, history) = Σ α(offset before, history before) · p(token | history before), in time O(edges of the lattice ×
-    histories). The sum is exact where next-token distributions depend on the last `memory` tokens alone.
+        α(offset, history) = Σ α(offset before, history before) · p(token | history before)
+
+    The time is O(edges of the lattice × histories). The sum is exact where next-token distributions depend on the last
+    `memory` tokens alone.
 
     Args:
         lm: The model, with EOS.
         lattice: The tokenisations.
-        memory: How many tokens a next-token distribution depends on (`LM.memory`).
+        memory: The number of last tokens that a next-token distribution depends on (`LM.memory`).
 
     Returns:
         The sum and the number of passes of the model; None where an offset has more than `WIDEST` histories.
 
-    Right: `sum_by_state(ngram, lattice, ngram.memory)`. Wrong: a `memory` below that of the model.
+    Right: `sum_by_state(ngram, lattice, ngram.memory)`. Wrong: a `memory` below the memory of the model.
     """
     n = len(lattice.data)
-    assert lm.vocab.end is not None  # noqa: S101  (ours: the caller has seen to it)
+    assert lm.vocab.end is not None  # noqa: S101  (ours: the caller has checked the EOS)
     arriving: list[dict[_History, list[float]]] = [{} for _ in range(n + 1)]
     reached: list[dict[_History, None]] = [{} for _ in range(n + 1)]
     start: _History = (-1,) if memory else ()
@@ -69,7 +71,7 @@ def sum_by_state(lm: LM, lattice: Lattice, memory: int) -> tuple[float, int] | N
 
 
 def _edges(lattice: Lattice, reached: list[dict[_History, None]], memory: int, eos: int) -> Iterator[_Edge]:
-    """Every token after every history, offset by offset; probabilities do not decide which edges there are."""
+    """Yield every token after every history, offset by offset, whatever their probabilities."""
     n = len(lattice.data)
     for at in range(n):
         tokens, ends = lattice.ids[at].tolist(), lattice.ends[at].tolist()

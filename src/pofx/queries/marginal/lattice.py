@@ -1,4 +1,4 @@
-"""All tokenisations of a string, as a graph: its nodes are offsets, its edges the tokens that fit there."""
+"""All tokenisations of a string, as a graph: the nodes are offsets, and the edges are tokens."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pofx.vocab.vocabulary import Vocab
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """The tokens that can stand at each offset of some bytes, and where each of them ends.
+    """The tokens that can stand at each offset of some bytes, and the offset at which each token ends.
 
-    Every edge lies on a path from offset 0 to the end, so that no path is a dead end.
+    Every edge is on a path to the end, so that no path is a dead end.
 
     Attributes:
         data: The n bytes.
-        ids: Tokens at each offset, n arrays.
-        ends: Where each of these tokens ends, n arrays.
-        longest: The most bytes that an edge has.
+        ids: The tokens at each offset, n arrays.
+        ends: The offset at which each of these tokens ends, n arrays.
+        longest: The most bytes of an edge.
     """
 
     data: bytes
@@ -31,7 +31,7 @@ class Lattice:
 
     @property
     def paths(self) -> int:
-        """Number of tokenisations, an integer of any size."""
+        """The number of tokenisations, an integer of any size."""
         ways = [0] * len(self.ids) + [1]
         for at in range(len(self.ids) - 1, -1, -1):
             ways[at] = sum(ways[end] for end in self.ends[at].tolist())
@@ -46,7 +46,7 @@ def build_lattice(vocab: Vocab, canonical: Sequence[int] | Ints) -> Lattice:
 
     Args:
         vocab: The vocabulary.
-        canonical: The ids that `encode` gives.
+        canonical: The ids of `encode`.
 
     Returns:
         The lattice.

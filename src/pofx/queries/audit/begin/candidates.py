@@ -1,4 +1,4 @@
-"""Candidates for x0 of a pretrained model, and what p(x1 | candidate) knows of how texts begin."""
+"""Candidates for x0 of a pretrained model, and how well p(x1 | candidate) predicts the beginnings of texts."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pofx.transforms.with_begin import token_name
 from pofx.units import bits
 from pofx.vocab.vocabulary import Vocab
 
-# Tokens of no meaning that stand first, one after the other: what the model says after any.
+# The number of arbitrary tokens that are tried as first tokens, to average the distribution after an arbitrary token.
 STRANGERS = 32
 
-# The class of what spells no first byte: control tokens, EOS, and the space that some tokenizers put before a text.
+# The class of outcomes that spell no first byte: control tokens, EOS, and the space that tokenizers put before a text.
 NO_BYTE = 256
 
 
 def first_bytes(vocab: Vocab) -> Ints:
-    """Return the first byte that each id adds to a text it opens, `[V]`; 256 for none."""
+    """Return the first byte of a text that begins with each id, `[V]`; 256 where the id spells no byte."""
     spelled = (b.removeprefix(b" ") if vocab.opening and b is not None else b for b in vocab.token_bytes)
     return np.array([b[0] if b else NO_BYTE for b in spelled], dtype=np.int64)
 
@@ -44,9 +44,9 @@ class Openings:
 
     Attributes:
         tokens: First token of each document, `[n]`.
-        of: First byte of each id, `[V]`; 256 for none.
+        of: First byte of each id, `[V]`; 256 where the id spells no byte.
         uniform: Bits of a token under the uniform distribution.
-        uniform_bytes: Bits of the first byte of each document, where tokens are uniform, `[n]`.
+        uniform_bytes: Bits of the first byte of each document under uniform tokens, `[n]`.
     """
 
     tokens: Ints
@@ -55,7 +55,7 @@ class Openings:
     uniform_bytes: NDArray[np.float64]
 
     def gains(self, p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the bits that distribution p, `[V]`, gains over the uniform one on each first token, and first byte."""
+        """Return the bits that p, `[V]`, gains over the uniform distribution on each first token, and on each first byte."""
         with np.errstate(divide="ignore"):
             token = bits(1.0) * np.log(p[self.tokens])
             byte = bits(1.0) * np.log(by_first_byte(p[None], self.of)[0][self.of[self.tokens]])
@@ -67,15 +67,15 @@ def try_candidates(
 ) -> tuple[BeginCandidate, ...]:
     """Try every candidate for x0 of a model without x0, on openings and heads of whole documents.
 
-    An x0 that stood before texts in training passes. A higher log p is no evidence: x0 twice raises short sentences, and a
-    newline beats all of SmolLM2's control tokens.
+    An x0 that stood before texts in training passes. A higher log p is no evidence: x0 twice raises log p of short
+    sentences, and a newline gives texts a higher log p than any control token of SmolLM2.
 
     Args:
         core: The model without x0.
         begin: The x0 that the model is audited with, or none.
         held: The documents.
         average: The average next-token distribution along documents, `[V]`, or None.
-        seed: Seed of the tokens that stand for no x0.
+        seed: Seed of the choice of arbitrary tokens.
 
     Returns:
         The candidates with their numbers and verdicts.
@@ -83,7 +83,7 @@ def try_candidates(
     tried = candidates_for(core, begin)
     laws = _laws(core, [ids for _, _, ids in tried])
     rest = _rest(core, [ids for _, _, ids in tried], held)
-    strangers = _average_law_after_tokens(core, held, seed)
+    strangers = _average_after_tokens(core, held, seed)
     found = _openings(core, held.openings)
     junk = _is_junk(strangers, [found, _openings(core, builtin_first_tokens(core.vocab))])
     least = int(np.argmin([r.mean() for r in rest])) if len(rest[0]) else 0
@@ -122,7 +122,7 @@ def try_candidates(
 
 
 def choose_candidate(tried: Sequence[BeginCandidate]) -> BeginCandidate | None:
-    """Choose the x0 that evidence alone speaks for; among several by role, since log p is no evidence."""
+    """Choose an x0 that passed; among several the choice is by role, since log p is no evidence."""
     sound = [c for c in tried if c.verdict == "pass" and c.role in ADOPTED]
     return min(sound, key=lambda c: ADOPTED.index(c.role), default=None)
 
@@ -135,7 +135,7 @@ def candidates_for(core: LM, begin: Begin) -> list[tuple[str, int | None, list[i
 
     Args:
         core: The model without x0.
-        begin: The x0 that the model has otherwise, or none.
+        begin: The x0 of the model, or none.
     """
     vocab = core.vocab
     out: list[tuple[str, int | None, list[int]]] = [(role, i, [i]) for role, i in vocab.control.candidates]
@@ -159,7 +159,7 @@ def _laws(core: LM, before: Sequence[list[int]]) -> list[NDArray[np.float64] | N
 
 
 def _rest(core: LM, before: Sequence[list[int]], held: HeldOut) -> list[NDArray[np.float64]]:
-    """Return bits a token of documents' heads without the first token, after each candidate."""
+    """Return the bits a token of the heads of documents without their first token, after each candidate."""
     budget = budget_for(core)
     room = budget.head_tokens if core.context is None else min(budget.head_tokens, core.context - 2)
     heads = [p[:room] for p in held.paths if len(p) > 1][: budget.heads] if room > 1 else []
@@ -169,8 +169,8 @@ def _rest(core: LM, before: Sequence[list[int]], held: HeldOut) -> list[NDArray[
     return [np.array(found[k * len(heads) : (k + 1) * len(heads)]) for k in range(len(before))]
 
 
-def _average_law_after_tokens(core: LM, held: HeldOut, seed: int) -> NDArray[np.float64]:
-    """Average p(· | one token) over tokens from inside documents, `[V]`."""
+def _average_after_tokens(core: LM, held: HeldOut, seed: int) -> NDArray[np.float64]:
+    """Return the average of p(· | one token) over tokens from inside documents, `[V]`."""
     inside = np.unique(np.concatenate([p[1:] for p in held.paths if len(p) > 1] or [_letters(core)]))
     some = np.random.default_rng([seed, 8]).choice(inside, STRANGERS)
     average: NDArray[np.float64] = np.exp(log_laws(core.extend(core.start(STRANGERS), some[:, None]))).mean(
@@ -192,9 +192,9 @@ def _openings(core: LM, tokens: Ints) -> Openings:
 
 
 def _is_junk(strangers: NDArray[np.float64], kinds: Sequence[Openings]) -> bool:
-    """Return whether the distribution after arbitrary tokens predicts the openings of every kind of text worse than chance.
+    """Return whether the distribution after arbitrary tokens predicts the openings of all kinds of texts worse than chance.
 
-    First bytes decide: texts of another kind than the model's begin with other words, but hardly with other letters.
+    First bytes decide, since texts of another kind begin with other words, but rarely with other letters.
     """
     return all(mean(o.gains(strangers)[1]) <= 0 for o in kinds if len(o.tokens))
 

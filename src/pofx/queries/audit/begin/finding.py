@@ -22,8 +22,8 @@ from pofx.queries.findings import (
 def x0_finding(tried: Sequence[BeginCandidate], begin: Begin) -> tuple[Finding, BeginEvidence | None]:
     """Check p(x1|x0) of a pretrained model by its candidates for x0.
 
-    An x0 that the model's files declare, or that was audited before, is not convicted by openings alone: the documents may
-    be of another kind than those of training.
+    Openings alone do not fail an x0 that the model's files declare, or that was audited before, since the training texts
+    may be of another kind than these documents.
 
     Args:
         tried: The candidates.
@@ -71,10 +71,10 @@ def none_is_x0(tried: Sequence[BeginCandidate]) -> str:
     by = [c for c in tried if c.role in ADOPTED]
     if not by:
         return "Nothing in the vocabulary may stand for it."
-    told = {
+    named = {
         c.name: c for c in (min(by, key=lambda c: ADOPTED.index(c.role)), min(by, key=lambda c: c.first_bits))
     }
-    said = (f"The declared BOS: {c.why}" if c.role == "bos" else _sentence(c.why) for c in told.values())
+    said = (f"The declared BOS: {c.why}" if c.role == "bos" else _sentence(c.why) for c in named.values())
     return " ".join(["Nothing that may stand for it was trained to.", *said])
 
 

@@ -1,4 +1,4 @@
-"""The verdict on a candidate for x0: did it stand before texts in training?"""
+"""The verdict on a candidate for x0: whether the candidate stood before texts in training."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from pofx.queries.audit.begin.openings import FEWEST, material
 from pofx.queries.findings import BeginCandidate, CheckVerdict, Measure
 
-# The share of p(x1|x0) that the model also gives after arbitrary tokens; from this share on, x0 tells nothing. SmolLM2
-# has 0.74 to 0.96 for all candidates on eight kinds of documents: "-" has p = 0.4 after every token. Gemma 3 270M has
-# 0.07 to 0.12 for <bos>.
+# The share of p(x1|x0) that the model also gives after arbitrary tokens; from this share on, x0 makes no difference.
+# SmolLM2 has 0.74 to 0.96 for all candidates on eight kinds of documents: "-" has p = 0.4 after every token. Gemma 3 270M
+# has 0.07 to 0.12 for <bos>.
 SAME = 0.5
-# Bits that each further token may cost more than after another candidate. Gemma without its <bos>: 2 to 8. A newline
-# beats every control token as x0 of SmolLM2 by up to 1.0, on proverbs, and x0 twice costs Gemma 0.1 to 0.4.
+# The bits that each further token may cost more than after another candidate. Gemma without its <bos> costs 2 to 8 more. On
+# proverbs, a newline as x0 of SmolLM2 costs up to 1.0 less than any control token. x0 twice costs Gemma 0.1 to 0.4 more.
 REST = 1.0
-# Roles that a model may be taken to have been trained with, where its files do not say so.
+# The roles of an x0 that the model's files do not declare, and that an audit may nevertheless find trained.
 ADOPTED = ("bos", "separator", "eos", "unk")
 
 
@@ -48,10 +48,15 @@ def judge_candidate(
     junk: bool,
     least: str,
 ) -> Judged:
-    """Judge a candidate.
+    """Return the verdict on a candidate.
 
-    `token` and `byte` are bits gained over the uniform distribution on each document; `over` is gained on first tokens over
-    the model's average next-token distribution.
+    Args:
+        row: The numbers of the candidate.
+        token: `[n]`, bits gained over the uniform distribution on the first token of each document.
+        byte: `[n]`, bits gained over the uniform distribution on the first byte of each document.
+        over: `[n]`, bits gained over the model's average next-token distribution on the first token.
+        junk: Whether the distribution after arbitrary tokens predicts openings worse than chance.
+        least: The candidate after which the rest of documents costs the fewest bits.
     """
     nan = float("nan")
     if row.role == "none":
@@ -81,12 +86,12 @@ def judge_candidate(
         )
     ]
     gain, bound, unit = max(ways, key=lambda w: w[0] / w[1])
-    told = (
+    found = (
         f"after {row.name} the first token of {row.n:,} documents costs {row.first_bits:.2f} bits (uniform distribution "
         f"{row.uniform_bits:.2f}), its first byte {row.byte_bits:.2f} ({row.uniform_byte_bits:.2f})"
     )
     if gain <= bound:
-        return Judged("fail", gain, bound, unit, f"{told}, no better than chance.")
+        return Judged("fail", gain, bound, unit, f"{found}, no better than chance.")
     more, enough = mean(over), max(2 * standard_error(over), material(row.uniform_bits))
     if row.same >= SAME and more <= enough:
         why = (
@@ -95,10 +100,10 @@ def judge_candidate(
         )
         return Judged("fail", more, enough, Measure.BITS_OPENING, why)
     if row.role not in ("begin", *ADOPTED):
-        return Judged("warn", gain, bound, unit, f"{told}; but after a {row.role} more than texts begins.")
+        return Judged("warn", gain, bound, unit, f"{found}; but after a {row.role} more than texts begins.")
     if ways[0][0] <= 0:
-        told += ": not its words, but their letters"
-    return Judged("pass", gain, bound, unit, f"{told}; {anyway}.")
+        found += ": not its words, but their letters"
+    return Judged("pass", gain, bound, unit, f"{found}; {anyway}.")
 
 
 def mean(a: NDArray[np.float64]) -> float:

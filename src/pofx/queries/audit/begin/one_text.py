@@ -1,4 +1,4 @@
-"""One text after each candidate for x0, and after none: what log p(x) is, and what it hangs on."""
+"""log p(x) of one text after each candidate for x0, and without x0, which shows how much log p(x) depends on x0."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from pofx.transforms.with_begin import with_begin
 
 @dataclass(frozen=True, eq=False)
 class TextAfter:
-    """A text after the tokens that may stand for x0.
+    """The score of a text after the tokens that may stand for x0.
 
     Attributes:
-        name: The tokens by name; "none" where nothing stands before the text.
+        name: The tokens by name; "none" where no token stands before the text.
         id: The id of the token; None for none.
         role: "begin" for the x0 of the model's training, "bos" as the files declare it, "eos", "unk", "pad", "separator",
             "newline", "none" or "twice".
         current: Whether the model itself scores with this x0.
         scored: The score of the text; None where p(x1) is not defined or the text has no score.
-        rest: log P(x2, … | x1), nats, with the EOS term where the model has EOS: what is defined without p(x1). None
-            where nothing follows x1.
-        error: Why there is no score.
+        rest: log P(x2, … | x1), nats, with the EOS term where the model has EOS; defined without p(x1). None where no
+            token follows x1.
+        error: The reason why there is no score.
 
-    Right: compare `scored.logp[0]`, which is log p(x1). Wrong: take the candidate of the highest total for x0: a newline
-    often beats the token of the training.
+    Right: compare `scored.logp[0]`, which is log p(x1). Wrong: take the candidate of the highest total for x0, since a
+    newline often has a higher total than the token of the training.
     """
 
     name: str
@@ -45,16 +45,16 @@ class TextAfter:
 
 
 def text_after_each(lm: LM, core: LM | None, text: str) -> tuple[TextAfter, ...]:
-    """Score a text after each candidate for x0, and after none.
+    """Score a text after each candidate for x0, and without x0.
 
     Args:
         lm: The model as it scores.
-        core: The model without x0, as `lm.bare()` gives it; None for a model whose training had an x0. Such a model has
-            no other candidate.
+        core: The model without x0, as `lm.bare()` gives it; None for a model whose training had an x0, which is then the
+            only candidate.
         text: The text.
 
     Returns:
-        The candidates: the x0 of the model first, "none" last but for the x0 that stands twice.
+        The candidates: the x0 of the model first, "none" near the end, and x0 twice last.
 
     Raises:
         NotText: The vocabulary cannot spell the text.
@@ -79,12 +79,12 @@ def text_after_each(lm: LM, core: LM | None, text: str) -> tuple[TextAfter, ...]
 def _after(core: LM, i: int, ids: list[int], name: str) -> LM:
     if len(ids) == 1:
         return with_begin(core, i)
-    # `with_begin` puts x0 before a text once.
+    # `with_begin` puts x0 before a text only once.
     return Given(core, ids, b"", replace(core.info, begin=Begin("assumed", name, i)))
 
 
 def _in_windows(lm: LM, other: LM) -> LM:
-    """A model that reads texts beyond its context where `lm` does."""
+    """Return `other` with a window rule, if `lm` reads texts beyond its context."""
     return windowed(other, lm.context) if lm.window.beyond else other
 
 
@@ -98,7 +98,7 @@ def _scored(lm: LM, text: str, name: str, i: int | None, role: str, current: boo
 
 
 def _without(lm: LM, core: LM, text: str) -> TextAfter:
-    """The text after nothing: its first factor is not defined, and the others are."""
+    """Score the text without x0: all factors but the first are defined."""
     own = lm if lm.begin.known == "none" else _in_windows(lm, core)
     rest: float | None = None
     error: PofxError = refuse_unconditional(own.begin)

@@ -1,4 +1,4 @@
-"""The check that p(x1 | x0) was learned: what it knows of how real texts begin."""
+"""The check that p(x1 | x0) was learned, by how well it predicts the beginnings of real texts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from pofx.queries.audit.law_statistics import LawStatistics, log_laws
 from pofx.queries.findings import BeginEvidence, Check, CheckVerdict, Finding, Measure, Series
 from pofx.units import bits
 
-# Below this many documents no mean has a standard error worth the name.
+# The fewest documents: with fewer the standard error of a mean is unreliable.
 FEWEST = 8
-# A gain that matters, bits, and as a share of the bits of the uniform distribution: an x0 that was trained gains a bit or
-# more on real text. With many documents less is significant, and still no training.
+# The least gain that matters, in bits, and as a share of the bits of the uniform distribution. A trained x0 gains a bit or
+# more on real text. With many documents a smaller gain is significant, but is no sign of training.
 MATERIAL, SHARE = 0.1, 0.025
-# Where an opening has probability 0 the gain is taken of distributions mixed with so much of the uniform one.
+# The share of the uniform distribution that is mixed in to compute the gain where an opening has probability 0.
 MIXED = 0.01
-# Distributions closer than this in every entry are one distribution: the model has no memory, and texts begin as they go on.
+# Distributions that differ by less in every entry count as equal: the model has no memory, and no distribution of
+# beginnings apart from continuations.
 SAME = 1e-6
 
 
@@ -30,26 +31,27 @@ def material(uniform: float) -> float:
 
 
 def begin_finding(
-    lm: LM, paths: Sequence[Ints], average: LawStatistics | None, begun: bool
+    lm: LM, paths: Sequence[Ints], average: LawStatistics | None, has_x0: bool
 ) -> tuple[Finding, BeginEvidence | None]:
     """Check the bits of documents' first tokens under p(·|x0), against the uniform and the average distribution.
 
-    The average is over all other positions: how the model would predict x1 if it did not know that a text begins. p(·|x0)
-    passes if it beats the uniform distribution, and if its gain over the average exceeds three bounds: 2 standard errors,
-    0.1 bit, and 2.5 % of the bits of the uniform distribution, with the noise of the average added.
+    The average is taken over all other positions, so it predicts x1 without the knowledge that a text begins. p(·|x0)
+    passes if it costs fewer bits than the uniform distribution, and if its gain over the average exceeds three bounds.
+    These are 2 standard errors, 0.1 bit, and 2.5 % of the bits of the uniform distribution, each with the noise of the
+    average added.
 
     Args:
         lm: The model.
         paths: The documents, as token ids.
         average: Statistics of the next-token distributions at all other positions, or None.
-        begun: Whether the model has an x0.
+        has_x0: Whether the model has an x0.
 
     Returns:
         The finding in bits, and the evidence; None without x0.
 
     Right: on documents the model was not fitted on. Wrong: reading `bos_token_id is not None` as evidence.
     """
-    if not begun:
+    if not has_x0:
         why = (
             "There is no x0, so there is no p(x1|x0): the model only continues texts, and log p(x) of a "
             "whole text lacks its first factor. Condition on a text you name, or fit with begin=True."
@@ -82,8 +84,8 @@ def begin_finding(
     )  # fmt: skip
     if n < FEWEST:
         return Finding(Check.BEGIN, "warn", mean, None, Measure.BITS, _few(n), chart), evidence
-    # The average distribution is itself an average of 2,000: by Jensen its noise costs it half its relative variance,
-    # nats.
+    # The average distribution is an average of 2,000 distributions. By Jensen's inequality its noise costs half its
+    # relative variance, nats, which is no gain of p(·|x0).
     bound = max(2 * se, material(uniform)) + bits(0.5 * float(np.minimum(average.noise[first], 1.0).mean()))
     blind = float(np.max(np.abs(np.exp(start) - average.mean))) < SAME and average.spread < SAME
     outcome: CheckVerdict = "pass" if mean > bound and evidence.bits < uniform else "fail"
@@ -107,7 +109,7 @@ def begin_finding(
             chart,
         ), evidence
     if outcome == "fail" and lm.begin.known == "trained" and mean > -bound:
-        # Texts over {0, 1} may open as they go on. Where x0 is known to have been trained, only a loss convicts it.
+        # Texts over {0, 1} may begin as they continue. So only a loss fails an x0 that is known to have been trained.
         outcome = "warn"
     why += ". " + _MEANING[outcome]
     return Finding(Check.BEGIN, outcome, mean, bound, Measure.BITS, why, chart), evidence

@@ -1,1 +1,1 @@
-"""Checks of numbers that come without distributions: can they be log p of the tokens of a text? One check a file."""
+"""Checks whether numbers without distributions can be log p of the tokens of a text; each file has one check."""

@@ -1,4 +1,4 @@
-"""An audit of a scorer: can its numbers be those of a distribution over strings?"""
+"""The audit of a scorer: whether its numbers can be the numbers of a distribution over strings."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pofx.queries.findings import Audit, Check, Finding, Measure
 
 
 def audit_scorer(scorer: Scorer, texts: Sequence[str | bytes] | None, seed: int) -> Audit:
-    """Try whether the numbers of a scorer can be those of a distribution: a `Finding` for each check, and a verdict.
+    """Check whether the numbers of a scorer can be numbers of a distribution: a `Finding` for each check, and a verdict.
 
     Args:
         scorer: The scorer.
-        texts: Whole documents; None takes the built-in ones.
+        texts: Whole documents; None for the built-in documents.
         seed: Seed of the order of documents and of the random texts.
 
     Returns:
@@ -47,7 +47,7 @@ def audit_scorer(scorer: Scorer, texts: Sequence[str | bytes] | None, seed: int)
 
 
 def _findings(scorer: Scorer, trial: Trial, seed: int) -> tuple[Finding, ...]:
-    # These come first: a scorer that learns from what it is asked has learned nothing yet.
+    # The heads must be scored first, before a scorer can learn from the texts of other checks.
     heads = read_numbers(scorer, trial.heads, together=1)
     fresh, gain = fresh_finding(scorer, trial)
     findings = (

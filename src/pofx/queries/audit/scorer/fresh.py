@@ -1,4 +1,4 @@
-"""The check that random text costs its entropy: who pays less has seen the text before it was scored."""
+"""The check that random text costs its entropy; a lower cost means that the text was read before it was scored."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ from pofx.queries.audit.scorer.trial import LETTERS, WORDS, Trial
 from pofx.queries.findings import Check, Finding, Measure
 from pofx.units import count_noun
 
-# Of n random texts Σ log p + their entropy is above t nats with probability e^−t at most: one false alarm in a million.
+# The largest gain that passes, nats. Under a distribution the gain exceeds t with probability at most e^−t, so there is one
+# false alarm in a million.
 BOUND = math.log(1e6)
 
 
 def gained_on(scorer: Scorer, texts: Sequence[str], choices: int, each: int) -> float:
-    """Return how much less random texts cost than their entropy, nats.
+    """Return the difference of the entropy of random texts and their cost, nats.
 
         G = Σ_texts (log P(text) + each · log choices),   P(G > t) ≤ e^−t for every distribution P
 
     Args:
         scorer: The scorer.
-        texts: Texts of `each` independent draws from `choices` equally likely parts; none begins with another one.
-        choices: How many parts there are to draw from.
-        each: How many draws make a text.
+        texts: Texts of `each` independent draws from `choices` equally likely parts, none of which begins with another.
+        choices: The number of parts to draw from.
+        each: The number of draws in a text.
 
     Returns:
-        The gain in nats. A distribution that knows how the texts are drawn has a gain of 0; others have a negative one.
+        The gain G in nats. The distribution that the texts are drawn from has a gain of 0, other distributions a negative
+        gain on average.
 
-    Right: texts that nobody could have seen. Wrong: texts of a corpus, whose entropy is not known.
+    Right: random texts that no model was trained on. Wrong: texts of a corpus, whose entropy is not known.
     """
     return sum(found.total + each * math.log(choices) for found in read_numbers(scorer, texts))
 
 
 def fresh_finding(scorer: Scorer, trial: Trial) -> tuple[Finding, float]:
-    """Check texts of random letters, no letter of which can be known before it is read; also return the gain, nats."""
+    """Check texts of random letters, which no scorer can predict; also return the gain, nats."""
     m = len(trial.letters)
     gain = gained_on(scorer, trial.random_letters, m, LETTERS)
     n = len(trial.random_letters) * LETTERS
@@ -53,7 +55,7 @@ def fresh_finding(scorer: Scorer, trial: Trial) -> tuple[Finding, float]:
 
 
 def gained_on_words(scorer: Scorer, trial: Trial) -> float | None:
-    """Return how much less random words cost than their entropy, nats; None where the documents have too few words."""
+    """Return the difference of the entropy of random words and their cost, nats; None where there are too few words."""
     if not trial.words:
         return None
     return gained_on(scorer, trial.random_words, len(trial.words), WORDS)

@@ -1,4 +1,4 @@
-"""The numbers of a scorer, with the number of EOS apart, and what two lists of numbers have in common."""
+"""The numbers of a scorer, with the number of EOS apart, and comparisons of two lists of numbers."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from pofx.queries.findings import CheckVerdict
 
 Floats = NDArray[np.float64]
 
-# A number that is the same gives the same double. A server that computes in bfloat16, or in batches, is off by up to 0.05
-# nats a token: a warning. More is no rounding.
+# The largest difference of equal numbers, and the largest difference that may be rounding, nats a token. A server that
+# computes in bfloat16, or in batches, is off by up to 0.05, which gives a warning.
 SAME, ROUNDED = 1e-6, 0.05
-# A sum may be so much above 1 by rounding: a warning up to the second number.
+# The largest excess of a sum over 1 that passes, and the largest that may be rounding, which gives a warning.
 EXACT, NEARLY = 1e-6, 0.01
-# Texts of one question to the scorer.
+# The number of texts in one call of the scorer.
 TOGETHER = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """What a scorer says of one text.
+    """The numbers of a scorer for one text.
 
     Attributes:
         logp: The number of each token, nats.
-        end: The number of EOS, nats; None where the scorer gives none.
+        end: The number of EOS, nats; None where the scorer gives no such number.
     """
 
     logp: Floats
@@ -43,7 +43,7 @@ class Numbers:
 
 
 def read_numbers(scorer: Scorer, texts: Sequence[str], together: int = TOGETHER) -> list[Numbers]:
-    """Ask a scorer for the numbers of texts, so many in one question.
+    """Return a scorer's numbers of texts, with `together` texts in one call.
 
     Raises:
         NoLaw: A number is nan or +∞.
@@ -70,7 +70,7 @@ def read_numbers(scorer: Scorer, texts: Sequence[str], together: int = TOGETHER)
 
 
 def largest_difference(a: Floats, b: Floats) -> float:
-    """Return the largest difference of two lists of numbers, nats; equal infinities do not differ, other lengths by ∞."""
+    """Return the largest difference of two lists of numbers, nats: 0 for equal infinities, ∞ for lists of other lengths."""
     if a.shape != b.shape:
         return float("inf")
     with np.errstate(invalid="ignore"):
@@ -79,7 +79,7 @@ def largest_difference(a: Floats, b: Floats) -> float:
 
 
 def shared_length(scorer: Scorer, text: str, other: str) -> int | None:
-    """Count the pieces that two texts begin with alike; None where nobody knows the pieces."""
+    """Count the first pieces that two texts share; None where the pieces are not known."""
     if scorer.pieces is None:
         return None
     mine, theirs = scorer.pieces(text), scorer.pieces(other)

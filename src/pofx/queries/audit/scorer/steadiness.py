@@ -1,4 +1,4 @@
-"""The checks that a number changes neither with what follows in the text, nor when it is asked for again."""
+"""The checks that a number does not change with the text after its token, nor when the text is scored again."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pofx.queries.audit.scorer.trial import Trial
 from pofx.queries.findings import Check, Finding, Measure
 from pofx.units import count_noun
 
-# The second half of a text is permuted in blocks of so many characters.
+# The number of characters of a block; the blocks of the second half of a text are permuted.
 BLOCK = 8
 
 
 def causal_finding(scorer: Scorer, trial: Trial, seed: int) -> Finding:
-    """Check that the numbers of the first half of a text are the same whatever the second half is.
+    """Check that the numbers of the first half of a text do not depend on the second half.
 
     The second half is replaced by its own blocks in another order, by random letters, by another text, and by nothing.
     """
@@ -33,7 +33,7 @@ def causal_finding(scorer: Scorer, trial: Trial, seed: int) -> Finding:
         at = head.rfind(" ", 1, len(head) // 2 + 1)
         at = at if at > len(head) // 4 else len(head) // 2
         first, rest = head[:at], head[at:]
-        # A tokenizer cuts at white space, so all that follows begins alike.
+        # A tokenizer cuts at white space, so every second half must begin with the same white space.
         space = rest[:1] if rest[:1].isspace() else ""
         blocks = [rest[i : i + BLOCK] for i in range(len(space), len(rest), BLOCK)]
         other = trial.heads[(k + 1) % len(trial.heads)]
@@ -61,12 +61,12 @@ def causal_finding(scorer: Scorer, trial: Trial, seed: int) -> Finding:
 
 
 def repeats_finding(scorer: Scorer, trial: Trial, first: list[Numbers]) -> Finding:
-    """Check that a text gets the same numbers again, alone and among others; a scorer that learned meanwhile gives others.
+    """Check that a text has the same numbers again, alone and among other texts; a scorer that learned has other numbers.
 
     Args:
         scorer: The scorer.
         trial: The texts.
-        first: The numbers of the heads when the scorer was asked for the first time, one text in a question.
+        first: The numbers of the heads in the first call of the scorer, with one text in a call.
     """
     alone = read_numbers(scorer, trial.heads, together=1)
     among = read_numbers(scorer, trial.heads[::-1])[::-1]
@@ -87,10 +87,10 @@ def repeats_finding(scorer: Scorer, trial: Trial, first: list[Numbers]) -> Findi
 
 
 def _steady(scorer: Scorer, head: str, changed: str, first: str, of_first: Numbers) -> int:
-    """How many tokens at the beginning of both texts lie within `first`.
+    """Return the number of tokens that both texts share within `first`.
 
-    Without pieces the last token of `first` may be another one where the text goes on, unless there are as many numbers as
-    bytes or characters.
+    Without pieces, the last token of `first` may differ from the token there in a longer text. With one number for each byte
+    or each character it cannot differ.
     """
     shared = shared_length(scorer, head, changed)
     if shared is not None:

@@ -23,11 +23,12 @@ from pofx.queries.audit.scorer.trial import Trial
 from pofx.queries.findings import Check, Finding, Measure
 from pofx.units import count_noun
 
-# Prefixes after which all candidates are tried, and the characters of each: a cache may have seen little or much by then.
+# The number of characters of each prefix after which all candidates are tried; a scorer's cache is nearly empty after short
+# prefixes.
 CUTS = (0, 3, 20, 60, 120, 200)
-# Strings that are enumerated: of so many letters, up to so long.
+# The number of letters and the greatest length of the enumerated strings.
 FEW, LONGEST = 4, 4
-# Standard errors that an estimated sum must be above 1 by.
+# The number of standard errors by which an estimated sum must exceed 1.
 SIGMAS = 4.0
 
 
@@ -38,9 +39,9 @@ class _NextSum:
     Attributes:
         prefix: The prefix.
         total: Σ_v p(v | prefix) over the candidates that are one token more, EOS included; scaled up to a large alphabet.
-        error: The standard error of `total`; 0 where nothing was scaled up.
-        read: How many candidates were one token more.
-        whole: Whether these are all next tokens.
+        error: The standard error of `total`; 0 where `total` is not scaled up.
+        read: The number of candidates that were one token more.
+        whole: Whether these candidates are all next tokens.
         scaled: Whether `total` is scaled up.
     """
 
@@ -53,15 +54,15 @@ class _NextSum:
 
     @property
     def surely(self) -> float:
-        """What the sum is at least, but for one chance in 30,000."""
+        """A lower bound of the sum, which is wrong with probability 1/30,000."""
         return self.total - SIGMAS * self.error
 
 
 def next_sums_finding(scorer: Scorer, trial: Trial) -> Finding:
     """Check Σ_v p(v | x) ≤ 1 over candidates v that are one token more than the prefix x.
 
-    The numbers of different next tokens are of events that exclude each other, so any of them sum to at most 1. Of a large
-    alphabet a random part is read, and the sum of all is estimated.
+    Different next tokens are events that exclude each other, so their probabilities sum to at most 1. If the alphabet is
+    large, a random part of it is read, and the sum over the alphabet is estimated.
     """
     prefixes = [_cut(trial.heads[k % len(trial.heads)], size) for k, size in enumerate(CUTS)]
     before = read_numbers(scorer, prefixes, together=1)
@@ -118,7 +119,7 @@ def _counted(scorer: Scorer, found: _NextSum) -> str:
 def string_sums_finding(scorer: Scorer, trial: Trial) -> Finding:
     """Check Σ P(x) ≤ 1 over all strings x of n letters, for n from 1 to 4.
 
-    No string of n letters begins with another one, so the prefixes exclude each other, whatever the tokens are.
+    No string of n letters begins with another such string, so the prefixes exclude each other, for any tokens.
     """
     letters = [c for c, _ in Counter("".join(trial.heads)).most_common() if c in set(trial.letters)][:FEW]
     worst, longest, texts = 0.0, 1, 0
@@ -139,7 +140,7 @@ def string_sums_finding(scorer: Scorer, trial: Trial) -> Finding:
 
 
 def _is_next(scorer: Scorer, prefix: str, v: str, before: Numbers, after: Numbers) -> bool:
-    """Return whether `v` is one token after the prefix: one number more, and the tokens of the prefix are as they were."""
+    """Return whether `v` is one token after the prefix: there is one more number, and the prefix has the same tokens."""
     n = len(before.logp)
     if len(after.logp) != n + 1:
         return False

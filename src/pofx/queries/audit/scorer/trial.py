@@ -14,11 +14,11 @@ from pofx.errors import BadSource, BadValue, NotText
 from pofx.lm.scorer import Scorer
 from pofx.vocab.vocabulary import to_str
 
-# Documents whose heads are read, and the characters of a head.
+# The number of documents whose heads are read, and the characters of a head.
 HEADS, HEAD = 8, 240
-# Texts of random letters and of random words, and how many letters and words each has.
+# The number of random texts of a kind, the letters of a text of letters, and the words of a text of words.
 RANDOM, LETTERS, WORDS = 8, 64, 24
-# Distinct words to draw from, how many of them are tried as next tokens, and all that are tried after each prefix.
+# The most distinct words to draw from, the most words that are tried as next tokens, and the most next tokens to try.
 DISTINCT, TRIED, CANDIDATES = 2_000, 150, 400
 _WORD = re.compile(r"[a-z]+")
 
@@ -35,7 +35,7 @@ class Trial:
         random_words: Texts of random words, each word with a space after it.
         candidates: Strings that may be the next token; the whole alphabet where it is known and small enough.
         whole: Whether the candidates are the whole alphabet.
-        note: How the documents were chosen.
+        note: A description of the choice of the documents.
     """
 
     heads: tuple[str, ...]
@@ -49,11 +49,11 @@ class Trial:
 
 
 def make_trial(scorer: Scorer, texts: Sequence[str | bytes] | None, seed: int) -> Trial:
-    """Choose the heads of at most 8 documents in an order drawn by the seed, and make random texts of what they are made of.
+    """Choose the heads of at most 8 documents, in a random order, and make random texts of their letters and words.
 
     Args:
         scorer: The scorer.
-        texts: The documents; None for the built-in ones.
+        texts: The documents; None for the built-in documents.
         seed: Seed of the order and of the random texts.
 
     Raises:
@@ -103,7 +103,7 @@ def _documents(texts: Sequence[str | bytes] | None) -> tuple[list[str], str]:
 
 
 def _letters(heads: Sequence[str], alphabet: Sequence[str]) -> tuple[str, ...]:
-    """Small letters, which no tokenizer normalizes; where the texts have hardly any, all their characters."""
+    """Return small letters, which no tokenizer normalizes; where the texts have fewer than 8, their commonest characters."""
     found = Counter("".join(heads))
     small = sorted(c for c in found if _WORD.fullmatch(c))
     single = {token for token in alphabet if len(token) == 1}

@@ -1,4 +1,4 @@
-"""The check that a scorer counts in one unit: as many numbers as pieces, and no byte's number for a whole token."""
+"""The check that a scorer counts in one unit: as many numbers as pieces, and no number of a byte for a whole token."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pofx.units import count_noun
 
 
 def units_finding(scorer: Scorer, trial: Trial, heads: list[Numbers], gain: float) -> Finding:
-    """Check that each number is of one piece of the text, and that the numbers of words are not those of shorter pieces.
+    """Check that each number is of one piece of the text, and that no number of a word is the number of a shorter piece.
 
-    The second check needs no pieces. Random words cost their entropy, as random letters do. Where the letters cost
-    enough and the words do not, a word is paid for with the number of a shorter piece, such as its first byte.
+    The second check needs no pieces. Random words must cost their entropy, as random letters must. Where the letters cost
+    enough and the words do not, the number of a word is the number of a shorter piece, such as its first byte.
 
     Args:
         scorer: The scorer.
         trial: The texts.
         heads: The numbers of the heads.
-        gain: How much less random letters cost than their entropy, nats.
+        gain: The difference of the entropy of random letters and their cost, nats.
     """
     check = Check.UNITS
     for head, numbers in zip(trial.heads, heads):
@@ -48,7 +48,7 @@ def units_finding(scorer: Scorer, trial: Trial, heads: list[Numbers], gain: floa
 
 
 def _miscounted(scorer: Scorer, text: str, terms: int) -> str:
-    """Say why the number of numbers does not fit a text; "" where it does."""
+    """Return the reason why the number of numbers does not fit a text; "" where it fits."""
     data = text.encode()
     if scorer.pieces is not None:
         pieces = scorer.pieces(text)
