@@ -125,7 +125,7 @@ def test_lines_and_tables(run: Callable[..., Ran]) -> None:
         (("--text", "a", "--keep", "x"), "--keep: expected only with -o"),
         (("--text", "a", "--pattern", "("), "regular expression"),
         (("--text", "a", "--pattern", "a", "--unit", "words"), "instead of --unit"),
-        (("--text", "a", "--pattern", "a", "--punctuation", "own"), "only with units='words'"),
+        (("--text", "a", "--pattern", "a", "--punctuation", "own"), "for other units than 'words'"),
         (("in.txt", "-o", "o.csv", "--json"), "got with --json"),
         (("in.csv", "-o", "o.csv", "--keep", "word"), "--keep: expected each field once"),
     ],

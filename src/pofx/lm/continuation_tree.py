@@ -58,7 +58,7 @@ class ExtensionBranches:
             )
             self._batch[first + new], self._row[first + new] = len(self._batches), np.arange(len(new))
             yield first + new, state.logp
-            self._batches.append(state.without_law())
+            self._batches.append(state.without_distributions())
 
 
 def count_generations(parent: Ints, first: int) -> Ints:

@@ -58,7 +58,7 @@ def forward_by_extension(
         asked = np.array([j for j, k in enumerate(order) if skips[k] <= i], dtype=np.int64)
         if len(asked):
             at = np.array([out.offset(order[j]) + i - skips[order[j]] for j in asked], dtype=np.int64)
-            out.put_laws(at, state.logp[asked], now[asked])
+            out.put_distributions(at, state.logp[asked], now[asked])
             for j, k in enumerate(order.tolist() if lm.interval or lm.leaks else ()):
                 records[k].add(lm.interval, lm.leaks, i, state, j, int(now[j]))
         if any(len(ids[k]) > i + 1 for k in order):

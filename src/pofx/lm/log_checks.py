@@ -25,7 +25,7 @@ def check_logs(logs: NDArray[np.floating[Any]], what: str = "log-probabilities")
     with np.errstate(invalid="ignore"):
         peak = float(np.max(logs, initial=-np.inf))
     if not peak < np.inf:
-        raise no_law_error(what, peak)
+        raise not_numbers_error(what, peak)
 
 
 def check_all_logs(parts: Sequence[NDArray[np.floating[Any]]], what: str) -> None:
@@ -33,10 +33,10 @@ def check_all_logs(parts: Sequence[NDArray[np.floating[Any]]], what: str) -> Non
     with np.errstate(invalid="ignore"):
         total = sum((float(np.sum(a)) for a in parts), 0.0)
     if not total < np.inf:
-        raise no_law_error(what, total)
+        raise not_numbers_error(what, total)
 
 
-def no_law_error(what: str, found: float) -> NoLaw:
+def not_numbers_error(what: str, found: float) -> NoLaw:
     """Return the error of a model whose arithmetic gave nan or +∞."""
     return NoLaw(
         f"the model: expected {what} that are numbers, got {found}; its weights are damaged or its "

@@ -44,16 +44,16 @@ class Termination:
 class Portable:
     """A next-token distribution that is the same on every machine, to the last bit.
 
-    `laws` uses + − × ÷ and comparisons of float64 alone, which IEEE 754 defines to the bit. `laws` calls no exp and no
-    log, and takes no sum whose order a library chooses.
+    `distributions` uses + − × ÷ and comparisons of float64 alone, which IEEE 754 defines to the bit. It calls no exp and no
+    log, and computes no sum whose order a library chooses.
 
     Attributes:
-        fingerprint: A hash of the stored numbers from which `laws` computes.
-        laws: A function of a state: p(next token | prefix), `[n, V]`, not its logarithm. Rows sum to 1 up to 1e-9.
+        fingerprint: A hash of the stored numbers from which `distributions` computes.
+        distributions: A function of a state: p(next token | prefix), `[n, V]`, not its logarithm. Rows sum to 1 up to 1e-9.
     """
 
     fingerprint: str
-    laws: Callable[[State], NDArray[np.float64]]
+    distributions: Callable[[State], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class State:
     Right: `lm.extend(lm.start(1), [[72, 105]]).logp`. Wrong: `state.logp[0] = …`, since the array is read-only.
     """
 
-    __slots__ = ("_about", "_bounds", "_checked", "_law", "_logp", "carry", "n")
+    __slots__ = ("_about", "_bounds", "_checked", "_logp", "_logp_function", "carry", "n")
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class State:
         leak: Callable[[Any], NDArray[np.float64]] | None = None,
         held: Callable[[Any], int] | None = None,
     ) -> None:
-        self._law = logp if callable(logp) else None
+        self._logp_function = logp if callable(logp) else None
         self._logp: Floats | None = None if callable(logp) else _frozen(logp)
         if n is None and self._logp is None:
             raise TypeError("State(function, …) needs n, the number of rows")
@@ -83,8 +83,8 @@ class State:
     def logp(self) -> Floats:
         """The next-token distributions log p(v | x), `[n, V]` nats, read-only; `NoLaw` where an entry is nan or +∞."""
         if self._logp is None:
-            assert self._law is not None  # noqa: S101  (ours: one of the two is always there)
-            self._logp = _frozen(self._law())
+            assert self._logp_function is not None  # noqa: S101  (ours: there are rows or a function)
+            self._logp = _frozen(self._logp_function())
         if not self._checked:
             check_logs(self._logp)
             self._checked = True
@@ -113,10 +113,10 @@ class State:
     def take(self, rows: Sequence[int] | Ints) -> State:
         """Return the state of the prefixes `rows`, in that order, repeats allowed."""
         at = np.ascontiguousarray(rows, dtype=np.int64)  # torch refuses negative strides
-        law: Floats | Callable[[], Floats] = (
+        logp: Floats | Callable[[], Floats] = (
             self._logp[at] if self._logp is not None else (lambda: self.logp[at])
         )
-        return self._like(law, _take(self.carry, at), len(at))
+        return self._like(logp, _take(self.carry, at), len(at))
 
     def cat(self, *others: State) -> State:
         """Return the state of this batch followed by other batches of the same model."""
@@ -127,19 +127,17 @@ class State:
             sum(s.n for s in all_states),
         )
 
-    def without_law(self) -> State:
+    def without_distributions(self) -> State:
         """Return the state of the same prefixes without their distributions, V numbers each; it can only be extended."""
 
-        def law() -> Floats:
-            raise AssertionError(
-                "ours: the distributions of these prefixes were read before they were let go"
-            )
+        def logp() -> Floats:
+            raise AssertionError("ours: the caller read the distributions before it removed them")
 
-        return self._like(law, self.carry, self.n)
+        return self._like(logp, self.carry, self.n)
 
-    def _like(self, law: Floats | Callable[[], Floats], carry: Carry, n: int) -> State:
+    def _like(self, logp: Floats | Callable[[], Floats], carry: Carry, n: int) -> State:
         bounds, leak, held = self._about
-        return State(law, carry, n, bounds=bounds, leak=leak, held=held)
+        return State(logp, carry, n, bounds=bounds, leak=leak, held=held)
 
 
 def _frozen(a: Floats) -> Floats:

@@ -131,7 +131,7 @@ class TraceBuilder:
         """Return the flat position of the first position of a path."""
         return int(self._offsets[path])
 
-    def put_laws(self, at: Ints, logp: Floats, ids: Ints, which: Ints | None = None) -> None:
+    def put_distributions(self, at: Ints, logp: Floats, ids: Ints, which: Ints | None = None) -> None:
         """Compute the requested values from whole next-token distributions, and store them at flat positions.
 
         Args:
@@ -142,7 +142,7 @@ class TraceBuilder:
         """
         check_logs(logp)
         each = np.arange(len(ids)) if which is None else which
-        self.put(at, _off_whole_laws(logp, each, ids, self._want, self._end))
+        self.put(at, _requested_values(logp, each, ids, self._want, self._end))
 
     def values_at(self, places: Ints) -> dict[str, NDArray[Any]]:
         """Return the stored values at flat positions, by field."""
@@ -179,7 +179,7 @@ class TraceBuilder:
         )
 
 
-def _off_whole_laws(
+def _requested_values(
     logp: Floats, each: Ints, ids: Ints, want: Want, end: int | None
 ) -> dict[str, NDArray[Any]]:
     """Return the requested values of p pairs of a distribution `logp[each[p]]` and a token `ids[p]`, by field of `Trace`."""

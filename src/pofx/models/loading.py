@@ -179,13 +179,13 @@ def _pretrained(
     checkpoint = check_checkpoint(find_checkpoint(source, report, pre))
     from pofx.files.pins import find_pin
     from pofx.models.begin_evidence import begin_evidence
-    from pofx.models.pretrained.files import law_fingerprint, read_pretrained
+    from pofx.models.pretrained.files import distribution_fingerprint, read_pretrained
     from pofx.models.pretrained.inference.context_length import has_long_factors
     from pofx.transforms.windowed import windowed
     from pofx.transforms.with_begin import with_begin
     from pofx.vocab.tokenizer.vocabulary import TokenizerVocab
 
-    pin = find_pin(law_fingerprint(checkpoint, rope))
+    pin = find_pin(distribution_fingerprint(checkpoint, rope))
     if end is None and pin is not None:
         end = pin.end
     core = read_pretrained(checkpoint, end, dtype, budget, report, rope)

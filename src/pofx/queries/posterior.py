@@ -1,4 +1,4 @@
-"""Which model of a mixture a text is from: Bayes' rule over models, token by token."""
+"""The posterior of the models of a mixture given a text, by Bayes' rule, token by token."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ Logs = NDArray[np.float64]
 class MixturePosterior(Shown):
     """One text under a mixture of K models; EOS is counted where the models have it.
 
-    log p(x) of the mixture, which Bayes' rule divides by, is `total`; other records call it `log_evidence`.
+    `total` is log p(x) of the mixture, by which Bayes' rule divides; in other records this number is `log_evidence`.
 
     Attributes:
         text: The text.
         prior: log π_c of each model, nats, `[K]`.
         evidence: log p_c(x), the log-likelihood of each model, nats, `[K]`.
         posterior: log π_c p_c(x) / Σ_k π_k p_k(x), nats, `[K]`; the prior for a text impossible under every model.
-        path: Log posterior before each token and after the last, nats, `[t + 1, K]`; a row more with EOS.
-        low: Lower bounds of `evidence`, nats, `[K]`; equal to it where nothing was left out.
-        high: Upper bounds of `evidence`, nats, `[K]`; equal to it where nothing was left out.
-        terms: What was counted, and under which rules.
+        path: Log posterior before each token and after the last token, nats, `[t + 1, K]`; with EOS one row more.
+        low: Lower bounds of `evidence`, nats, `[K]`; equal to `evidence` where nothing was left out.
+        high: Upper bounds of `evidence`, nats, `[K]`; equal to `evidence` where nothing was left out.
+        terms: The terms that were counted, and their rules.
 
-    Right: `posterior(mixture([en, fr]), ["Bonjour"])[0].best`. Wrong: `evidence` as a posterior: it leaves out the prior.
+    Right: `posterior(mixture([en, fr]), ["Bonjour"])[0].best`. Wrong: `evidence` as a posterior, since it leaves out the
+    prior.
     """
 
     text: str | bytes
@@ -58,7 +59,7 @@ class MixturePosterior(Shown):
 
     @property
     def best(self) -> int:
-        """Number of the model that predicts the text best, whatever the prior."""
+        """The number of the model that predicts the text best, without regard to the prior."""
         return int(np.argmax(self.evidence))
 
     @property
@@ -69,7 +70,7 @@ class MixturePosterior(Shown):
 
     @property
     def intervals(self) -> NDArray[np.float64]:
-        """Bounds (low, high) of each model's log posterior, nats, `[K, 2]`, for likelihoods anywhere in their bounds."""
+        """Bounds (low, high) of each model's log posterior, nats, `[K, 2]`, for any likelihoods within their bounds."""
         out = np.empty((len(self.prior), 2))
         for c in range(len(out)):
             others = np.arange(len(out)) != c
@@ -93,7 +94,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
         One record a text, in order.
 
     Raises:
-        BadValue: `lm` is no mixture. (An `interpolate` draws a model at every token, so no text is from one model.)
+        BadValue: `lm` is no mixture. An `interpolate` is none, since it draws a model at every token.
         NoBOS: The models have no x0.
 
     Right: `posterior(mixture([en, fr]), ["Bonjour"])[0].posterior`. Wrong: comparing models by bits a token, where each
@@ -131,7 +132,7 @@ def posterior(lm: LM, texts: Sequence[str | bytes]) -> list[MixturePosterior]:
 
 
 def _posterior_path(prior: Logs, logp: Logs) -> Logs:
-    """Return the log posterior before each token and after the last, `[n + 1, K]`."""
+    """Return the log posterior before each token and after the last token, `[n + 1, K]`."""
     rows = [prior]
     for gain in logp.T:
         rows.append(update_posterior(rows[-1][None, :], gain[None, :])[0])

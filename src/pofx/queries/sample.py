@@ -21,7 +21,7 @@ from pofx.transforms.given_string import given_string
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
-# Rows drawn side by side. The number is fixed, so that draw i does not depend on the number of draws.
+# The number of rows that are drawn side by side. It is fixed, so that draw i does not depend on the number of draws.
 BATCH = 256
 
 
@@ -32,14 +32,14 @@ class Draw(Shown):
     Attributes:
         text: The draw as UTF-8; stray bytes are shown as U+FFFD.
         bytes: The bytes of the draw.
-        tokens: Its ids, `[t]`, EOS not included.
-        logp: log p of each token under the distribution drawn from, nats, `[t + 1]`; the last entry is of EOS. `[t]` where
+        tokens: The ids of the draw, `[t]`, EOS not included.
+        logp: log p of each token under the distribution of the draw, nats, `[t + 1]`; the last entry is of EOS. `[t]` where
             the draw did not end.
-        ended: Whether EOS was drawn. If not, `max_tokens` cut the draw off, and it is a draw of a prefix.
-        terms: What was counted, and under which rules.
-        warp: How p was changed token by token before the draw ("temperature 0.7, top-k 50"); "" where it was not.
-        own: log p of each token under the model without the warp, nats. None where nothing was warped, and where the draw
-            begins inside a token of the prefix, whose spellings were weighed by the warped distribution.
+        ended: Whether EOS was drawn. If not, `max_tokens` cut the draw off, and the draw is of a prefix.
+        terms: The terms that were counted, and their rules.
+        warp: The warp of the distribution, such as "temperature 0.7, top-k 50"; "" for no warp.
+        own: log p of each token under the model without the warp, nats. None without a warp, and where the draw begins
+            inside a token of the prefix, whose spellings were weighed by the warped distribution.
 
     Right: `sample(lm)[0].total`. Wrong: comparing the `total` of draws of which only some `ended`.
     """
@@ -60,7 +60,7 @@ class Draw(Shown):
 
     @property
     def own_total(self) -> float | None:
-        """Σ own, nats: as `total` under the model without the warp; None where `own` is None."""
+        """Σ own, nats: the `total` under the model without the warp; None where `own` is None."""
         return None if self.own is None else float(self.own.sum())
 
 
@@ -74,18 +74,18 @@ def sample(
 ) -> list[Draw]:
     """Draw n independent texts x ~ p(· | given), token by token: x1 ~ p(·|x0), x2 ~ p(·|x0,x1), … until EOS.
 
-    The distribution drawn from is the one that `score` scores. For a temperature draw from `warp(lm, temperature=…)`.
+    `sample` draws from the distribution that `score` scores. For a temperature draw from `warp(lm, temperature=…)`.
 
     Args:
         lm: The model.
-        n: Number of draws.
+        n: The number of draws.
         given: The prefix to condition on: a string, or a conversation (`chat`).
         max_tokens: The most tokens of a draw; a longer draw is cut off.
-        seed: The same seed gives the same draws, and draw i does not depend on n. None: the system gives a fresh seed.
-        boundary: "exact": `given` is a string, and a token that begins inside it may spell the draw's first bytes
+        seed: The same seed gives the same draws, and draw i does not depend on n. For None the system gives a fresh seed.
+        boundary: With "exact", `given` is a string, and a token that begins inside `given` may spell the draw's first bytes
             ("The interes" + "ting"). `tokens[0]` may then be such a token. `bytes` has only its part after the prefix, and
-            `logp[0]` counts how likely this spelling of the prefix is, given the prefix. "token": the draw begins with a new
-            token.
+            `logp[0]` includes log p of this spelling of the prefix, given the prefix. With "token", the draw begins with a
+            new token.
 
     Returns:
         The draws.
@@ -95,7 +95,7 @@ def sample(
         Impossible: `given` has probability zero.
         BadValue: An argument is outside its domain.
 
-    Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for a draw from p: it is a prefix.
+    Right: `sample(lm, 5, seed=1)`. Wrong: taking a draw with `ended` False for a whole text, since it is a prefix.
     """
     if isinstance(given, Prefix):
         draws = sample(with_prefix(lm, given), n, "", max_tokens, seed, boundary)
@@ -115,15 +115,17 @@ def each_draw(
     seed: int | None,
     boundary: Literal["token", "exact"],
 ) -> Iterator[tuple[int, Draw]]:
-    """Yield each draw of `sample` as soon as it has ended, with its place among the draws; `own` is not computed.
+    """Yield each draw of `sample` as soon as it has ended, with its number among the draws; `own` is not computed.
 
-    The arguments are those of `sample`, and so are the draws.
+    The arguments and the draws are the same as in `sample`.
     """
     n, max_tokens = check_whole_number("n", n), check_whole_number("max_tokens", max_tokens, 1)
-    seed = None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh one")
+    seed = None if seed is None else check_whole_number("seed", seed, advice="None draws a fresh seed")
     if boundary not in ("token", "exact"):
         raise BadValue(
-            f"expected 'exact' or 'token', got {boundary!r}", "write one of the two", argument="boundary"
+            f"expected 'exact' or 'token', got {boundary!r}",
+            "write one of the two words",
+            argument="boundary",
         )
     given, _ = lm.vocab.read(given)
     warping = lm.warping()
@@ -134,7 +136,7 @@ def each_draw(
 
 
 def with_own(lm: LM, given: str | bytes, draws: Sequence[Draw]) -> list[Draw]:
-    """The draws with `own`, log p under the model without the warp, where a warp was drawn from and `own` is known."""
+    """Return the draws with `own`, log p under the model without the warp, where there is a warp and `own` is known."""
     warping = lm.warping()
     if warping is None or any(draw.terms.boundary == "exact" for draw in draws):
         return list(draws)
@@ -151,13 +153,13 @@ def draw_paths(
 
     Args:
         lm: The model.
-        n: Number of rows, at most `BATCH`.
+        n: The number of rows, at most `BATCH`.
         max_tokens: The most tokens of a row.
         rng: The source of randomness.
-        state: n prefixes that the rows follow; None: x0.
+        state: The state of n prefixes that the rows follow; None for rows after x0.
 
     Returns:
-        For each row its tokens, and log p of each, nats.
+        For each row its tokens, and log p of each token, nats.
     """
     drawn = {row: (ids, logp) for row, ids, logp in _each_path(lm, n, max_tokens, rng, state)}
     return [drawn[row] for row in range(n)]
@@ -178,7 +180,7 @@ def _each_path(
         for row, i, lp in zip(live, ids, state.logp[np.arange(len(live)), ids]):
             drawn[row][0].append(int(i))
             drawn[row][1].append(float(lp))
-        state = state.without_law()  # a distribution has V numbers a row, so only those of one step are held
+        state = state.without_distributions()  # V numbers a row, so only the rows of one step stay in memory
         going = np.flatnonzero(ids != end) if end is not None else np.arange(len(live))
         last = not len(going) or step + 1 == max_tokens
         for row in live if last else np.delete(live, going):
@@ -217,7 +219,7 @@ def _draws_exact(
         first, *rngs = (np.random.default_rng(s) for s in stream.spawn(3))
         rows = min(BATCH, n - lo)
         opened = join.draw(first.random((BATCH, 2))[:rows])
-        for new in (0, 1):  # rows after whole tokens; then rows that close a token first
+        for new in (0, 1):  # rows after whole tokens come first, then rows that first close a token
             group = np.flatnonzero((opened.token >= 0) == new)
             state = opened.state.take(group)
             if new and len(group):

@@ -101,14 +101,14 @@ class Geometric(LMWrapper):
 
     def _state(self, inner: State, size: Ints) -> State:
         return State(
-            lambda: self._law(inner.logp),
+            lambda: self._with_end(inner.logp),
             (inner, size),
             inner.n,
             bounds=self._bounds if self.interval else None,
             leak=(lambda carry: carry[0].leak) if self.leaks else None,
         )
 
-    def _law(self, logp: Floats) -> NDArray[np.float64]:
+    def _with_end(self, logp: Floats) -> NDArray[np.float64]:
         going = np.asarray(logp, dtype=np.float64) + self._go
         return np.concatenate([going, np.full((len(logp), 1), self._end)], axis=1)
 
@@ -117,7 +117,7 @@ class Geometric(LMWrapper):
         inner, size = carry
         bounds, going = inner.bounds, size * self._go
         assert bounds is not None  # noqa: S101  (ours: an LM with `interval` has states with bounds)
-        return Bounds(bounds.kept + going, bounds.dropped + going, self._law(bounds.logp))
+        return Bounds(bounds.kept + going, bounds.dropped + going, self._with_end(bounds.logp))
 
     def forward(
         self,

@@ -75,12 +75,12 @@ class Join:
         gain, token = share[drawn], np.full(len(drawn), -1)
         for k in np.unique(drawn[h.depth[drawn] > 0]):
             ids = ranges.ids[h.lo[k] : h.hi[k]]
-            law = logp[h.history[k], ids].astype(np.float64)
-            law -= logsumexp(law)
+            share_of_token = logp[h.history[k], ids].astype(np.float64)
+            share_of_token -= logsumexp(share_of_token)
             rows = np.flatnonzero(drawn == k)
-            t = _draw(law, u[rows, 1])
+            t = _draw(share_of_token, u[rows, 1])
             token[rows] = ids[t]
-            gain[rows] += law[t]
+            gain[rows] += share_of_token[t]
         return Opened(h.histories.take(h.history[drawn]), token, h.depth[drawn], gain)
 
 
@@ -181,16 +181,16 @@ def forward_joins(
         want: The request for more numbers than log p.
         skips: The number of first positions of each path that are not scored.
     """
-    laws = [join.lm for join in joins]
-    first = laws[0] if laws else None
+    lms = [join.lm for join in joins]
+    first = lms[0] if lms else None
     ids = [np.asarray(p, dtype=np.int64) for p in paths]
     if not isinstance(first, Bytewise) or not first.looks_ahead(want) or any(END in p[:-1] for p in ids):
-        return _one_by_one(laws, which, paths, want, skips)
+        return _one_by_one(lms, which, paths, want, skips)
     tokens = SortedVocabulary.of(lm)
     terms = [StepTerms(*np.zeros((4, 0)))] * len(ids)
     heads = sorted(range(len(joins)), key=lambda k: len(joins[k].ids))
     for batch in _batches(heads, [len(joins[k].ids) for k in heads]):
-        states = [_behind_head(lm, joins[k]) for k in batch]
+        states = [_after_head(lm, joins[k]) for k in batch]
         root = states[0].cat(*states[1:]) if len(states) > 1 else states[0]
         rows = {k: r for r, k in enumerate(batch)}
         mine = [i for i, k in enumerate(which) if k in rows and len(ids[i])]
@@ -203,7 +203,7 @@ def forward_joins(
     return Trace(logp, low=low, high=high, leak=leak)
 
 
-def _behind_head(lm: LM, join: Join) -> State:
+def _after_head(lm: LM, join: Join) -> State:
     return lm.extend(lm.start(1), np.array([join.ids])) if join.ids else lm.start(1)
 
 
@@ -219,13 +219,13 @@ def _batches(heads: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
 
 
 def _one_by_one(
-    laws: Sequence[LM], which: Sequence[int], paths: Sequence[Path], want: Want, skips: Sequence[int]
+    lms: Sequence[LM], which: Sequence[int], paths: Sequence[Path], want: Want, skips: Sequence[int]
 ) -> Trace:
     """Return one trace of the passes of each distribution over the paths of its join."""
     traces: dict[int, tuple[Trace, dict[int, int]]] = {}
-    for k, law in enumerate(laws):
+    for k, each_lm in enumerate(lms):
         mine = [i for i, w in enumerate(which) if w == k]
-        trace = law.forward([paths[i] for i in mine], want, [skips[i] for i in mine])
+        trace = each_lm.forward([paths[i] for i in mine], want, [skips[i] for i in mine])
         traces[k] = trace, {i: j for j, i in enumerate(mine)}
     every = [(traces[k][0], traces[k][1][i]) for i, k in enumerate(which)]
 

@@ -103,15 +103,15 @@ class Interpolation(LM):
 
     def _state(self, states: tuple[State, ...]) -> State:
         return State(
-            lambda: self._law(states),
+            lambda: self._averaged(states),
             states,
             states[0].n,
             # The mass that a model leaves out of a prefix counts again at every token, so sums of bounds are no bounds.
-            bounds=(lambda carry: Bounds.unknown(self._law(carry))) if self.interval else None,
+            bounds=(lambda carry: Bounds.unknown(self._averaged(carry))) if self.interval else None,
             leak=self._leak if self.leaks else None,
         )
 
-    def _law(self, states: tuple[State, ...]) -> Floats:
+    def _averaged(self, states: tuple[State, ...]) -> Floats:
         return logsumexp(np.stack([s.logp + w for w, s in zip(self.log_weights, states)]), axis=0)
 
     def _leak(self, states: tuple[State, ...]) -> NDArray[np.float64]:

@@ -171,13 +171,13 @@ class Mixture(LM):
         return self._state(weights, states)
 
     def _state(self, weights: ModelWeights, states: tuple[State, ...]) -> State:
-        def law() -> Floats:
+        def logp() -> Floats:
             return logsumexp(
                 np.stack([s.logp + weights.posterior[:, c, None] for c, s in enumerate(states)]), axis=0
             )
 
         return State(
-            law,
+            logp,
             (weights, states),
             len(weights.posterior),
             bounds=self._bounds if self.interval else None,

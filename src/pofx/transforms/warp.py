@@ -98,11 +98,11 @@ class Warp(LMWrapper):
     def _warped(self, inner: State) -> State:
         # The exact distribution decides which tokens a cut leaves out, so bounds on the model's distribution give no bounds
         # on the warped distribution.
-        unknown = (lambda carry: Bounds.unknown(self.law(carry.logp))) if self.interval else None
+        unknown = (lambda carry: Bounds.unknown(self.warped(carry.logp))) if self.interval else None
         leak = (lambda carry: carry.leak) if self.leaks else None
-        return State(lambda: self.law(inner.logp), inner, inner.n, bounds=unknown, leak=leak)
+        return State(lambda: self.warped(inner.logp), inner, inner.n, bounds=unknown, leak=leak)
 
-    def law(self, logp: Floats) -> Floats:
+    def warped(self, logp: Floats) -> Floats:
         """Return the warped distributions of next-token distributions `[n, V]` of the model, nats."""
         out: NDArray[np.float64] = np.asarray(logp, dtype=np.float64)
         # The largest entry must be 0, since a temperature near 0 would turn a whole row into −inf.

@@ -52,8 +52,8 @@ def exact(directory: Path, paths: list[list[int]], dtype: torch.dtype = torch.fl
     for p in paths:
         with torch.inference_mode():
             logits = model(torch.tensor([p[:-1]]), use_cache=False).logits[0].double()
-        log_laws = torch.log_softmax(logits, -1)
-        out.append(log_laws[torch.arange(len(p) - 1), torch.tensor(p[1:])].numpy())
+        log_distributions = torch.log_softmax(logits, -1)
+        out.append(log_distributions[torch.arange(len(p) - 1), torch.tensor(p[1:])].numpy())
     return out
 
 
@@ -259,7 +259,7 @@ def test_prefixes_of_several_lengths_go_on_together(tmp_path: Path, kind: str) -
     new = rng.integers(4, ROWS, (len(paths), 3))
     laws = lm.extend(states[0].cat(*states[1:]), new).logp
     longer = [[*p, *more.tolist(), 7] for p, more in zip(paths, new)]
-    for log_laws, whole in zip(laws, exact(tmp_path, longer)):
-        assert abs(log_laws[7] - whole[-1]) < 2e-5
+    for log_distributions, whole in zip(laws, exact(tmp_path, longer)):
+        assert abs(log_distributions[7] - whole[-1]) < 2e-5
     with pytest.raises(ValueError, match="expected rows of one length, got 1 to 2 ids"):
         lm.extend(lm.start(2), [[4], [4, 5]])

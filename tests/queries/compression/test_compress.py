@@ -190,7 +190,7 @@ def test_the_portable_law_of_an_ngram_is_its_law(model: Callable[[str], LM], nam
     assert portable is not None
     state = lm.start(3)
     for ids in ([[3], [5], [7]], [[3, 3], [0, 1], [9, 9]]):
-        p = portable.laws(state)
+        p = portable.distributions(state)
         assert p.sum(axis=1) == pytest.approx(1, abs=1e-9)
         with np.errstate(divide="ignore"):
             assert (np.log(p) == state.logp).all()

@@ -171,7 +171,7 @@ def test_a_model_of_ones_own_without_x0() -> None:
     lm = ToyLM(begin=False, memory=9)
     assert as_peer(lm, TEXT, "minicons").value == pytest.approx(mean(behind(lm, IDS[:1], IDS[1:])))
     assert as_peer(lm, TEXT, "lm-eval").value == pytest.approx(sum(behind(lm, [3], IDS)))  # EOS for BOS
-    for peer, said in (("lm-scorer", "declares none"), ("kenlm", "expects an n-gram with x0")):
+    for peer, said in (("lm-scorer", "declares no BOS"), ("kenlm", "expects an n-gram with x0")):
         with pytest.raises(BadValue, match=said):
             as_peer(lm, TEXT, peer)
 
@@ -194,7 +194,7 @@ def test_what_cannot_be_asked() -> None:
         as_peer(core(end=False), TEXT, "lm-scorer")
     with pytest.raises(NoEOS, match="kenlm puts EOS"):
         as_peer(ToyLM(ToyVocab(end=False)), TEXT, "kenlm")
-    with pytest.raises(BadValue, match="declares none"):
+    with pytest.raises(BadValue, match="declares no BOS"):
         as_peer(core(bos=False, end=False), TEXT, "lm-eval")
     short = core()
     short.context = 3

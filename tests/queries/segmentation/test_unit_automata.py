@@ -50,4 +50,7 @@ def test_automata_read_as_strings_do(automaton_of: type[UnitAutomaton]) -> None:
                 found = automaton.unit(at, read, byte)
                 break
             read, at = read + bytes([byte]), now
-        assert (found or automaton.ended(at, read)) == units_of(automaton_of, given, whole), (given, whole)
+        assert (found or automaton.unit_at_end(at, read)) == units_of(automaton_of, given, whole), (
+            given,
+            whole,
+        )

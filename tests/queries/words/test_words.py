@@ -352,7 +352,7 @@ def test_boundaries_are_made_of_bytes() -> None:
         ({"units": "letters"}, "got 'letters'"),
         ({"units": re.compile(b"a")}, "over bytes"),
         ({"punctuation": "none"}, "got 'none'"),
-        ({"units": "graphemes", "punctuation": "own"}, "only with units='words'"),
+        ({"units": "graphemes", "punctuation": "own"}, "for other units than 'words'"),
         ({"units": [[(0, 1)], []]}, "got 2"),
         ({"units": [[(0, 9)]]}, "(0, 9)"),
         ({"units": [[(1, 1)]]}, "(1, 1)"),

@@ -152,7 +152,7 @@ class NgramLM(LM):
             heads = some[new]
             laws = self.backoff.laws(row[at[heads] - 1], short[heads], seen[heads])
             ids = (codes[at[some]] - np.uint64(1)).astype(np.int64)
-            out.put_laws(done + some, laws, ids, np.cumsum(new) - 1)
+            out.put_distributions(done + some, laws, ids, np.cumsum(new) - 1)
         return len(at)
 
     def seen(self, n: int) -> Ints:

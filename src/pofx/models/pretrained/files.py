@@ -94,7 +94,7 @@ def read_pretrained(
     return lm.with_info(fingerprint=request.fingerprint, work=work)
 
 
-def law_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
+def distribution_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
     """Return the checkpoint's fingerprint, or another fingerprint under an option that changes the distribution."""
     own = checkpoint.fingerprint
     return own if rope == "short" else hashlib.sha256(f"{own} rope {rope}".encode()).hexdigest()
@@ -110,7 +110,7 @@ class _Request:
     @property
     def fingerprint(self) -> str:
         """The fingerprint of the requested distribution."""
-        return law_fingerprint(self.checkpoint, self.rope)
+        return distribution_fingerprint(self.checkpoint, self.rope)
 
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
         if self._model is None or self._model.dtype != dtype:

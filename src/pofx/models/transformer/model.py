@@ -209,7 +209,7 @@ class TransformerLM(LM):
             z = self.logits(hidden[lo : lo + rows])
             total = torch.logsumexp(z, dim=-1, keepdim=True)
             if want.rows:
-                out.put_laws(now, z.sub_(total).numpy(), theirs)
+                out.put_distributions(now, z.sub_(total).numpy(), theirs)
             else:
                 target = z.gather(1, torch.from_numpy(theirs)[:, None]) - total
                 out.logp[now] = target[:, 0].double().numpy()

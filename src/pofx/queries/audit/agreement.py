@@ -12,7 +12,7 @@ from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.model import LM
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Want
-from pofx.queries.audit.law_statistics import log_laws, split_batches
+from pofx.queries.audit.distribution_statistics import log_distributions, split_batches
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 
@@ -35,7 +35,7 @@ def row_bound(lm: LM) -> float:
     return 1e-9 if exact_arithmetic(lm) else 1e-5
 
 
-def law_bound(lm: LM) -> float:
+def probability_bound(lm: LM) -> float:
     """Return the largest allowed difference of a probability computed in two ways: `row_bound`, but 0.05 in bfloat16."""
     return 0.05 if lm.dtype == "bfloat16" else row_bound(lm)
 
@@ -100,8 +100,8 @@ def forward_finding(
             (float(np.max(np.abs(np.exp(a) - np.exp(b)))) for a, b in zip(fast.end, slow.end) if len(a)),
             default=0.0,
         )
-        if not off <= law_bound(lm) * ROUNDING:
-            worst, bound, outcome = off, law_bound(lm), "fail"
+        if not off <= probability_bound(lm) * ROUNDING:
+            worst, bound, outcome = off, probability_bound(lm), "fail"
     also = "" if long is None or not len(long) else f" and one of {len(long):,} tokens"
     why = (
         f"The scorer reads a text in one pass, the sampler token by token; on {count_noun(len(paths), 'text')}{also} they "
@@ -146,25 +146,25 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
 
     n = len(prefixes)
     one, other = tokens[:, :1], tokens[:, 1:2]
-    before = np.exp(log_laws(fresh()))
+    before = np.exp(log_distributions(fresh()))
     state = fresh()
     first = lm.extend(state, one)
-    first_law = np.exp(log_laws(first))
+    first_p = np.exp(log_distributions(first))
     lm.extend(state, other).logp  # noqa: B018  (a lazy distribution could change its siblings only when it is read)
-    again = np.exp(log_laws(lm.extend(state, one)))
+    again = np.exp(log_distributions(lm.extend(state, one)))
     rows = np.arange(n)[::-1].copy()
     joined = state.take(rows).cat(first)
-    onward = np.exp(log_laws(lm.extend(joined, np.concatenate([one[rows], other]))))
+    onward = np.exp(log_distributions(lm.extend(joined, np.concatenate([one[rows], other]))))
     differences = [
-        again - first_law,
-        np.exp(log_laws(state)) - before,
-        np.exp(log_laws(joined)) - np.concatenate([before[rows], first_law]),
-        onward[:n] - first_law[rows],
-        np.exp(log_laws(first)) - first_law,
+        again - first_p,
+        np.exp(log_distributions(state)) - before,
+        np.exp(log_distributions(joined)) - np.concatenate([before[rows], first_p]),
+        onward[:n] - first_p[rows],
+        np.exp(log_distributions(first)) - first_p,
     ]
     with np.errstate(invalid="ignore"):
         worst = max(float(np.max(np.where(np.isnan(d), np.inf, np.abs(d)))) for d in differences)
-    bound = law_bound(lm)
+    bound = probability_bound(lm)
     why = (
         "A state is a value: extending, choosing or joining rows must leave it as it was, or two "
         "continuations of one prefix spoil each other. Distributions read before and after differ by at most "

@@ -16,16 +16,16 @@ from pofx.queries.audit.begin.candidates import choose_candidate, try_candidates
 from pofx.queries.audit.begin.finding import x0_finding
 from pofx.queries.audit.begin.openings import begin_finding
 from pofx.queries.audit.canonical import canonical_finding
+from pofx.queries.audit.distribution_statistics import (
+    DistributionStatistics,
+    collect_statistics,
+    has_begin,
+    log_distributions,
+    worst_sum_error,
+)
 from pofx.queries.audit.endings import end_findings
 from pofx.queries.audit.held_out import HeldOut, choose_documents
 from pofx.queries.audit.judge import judge
-from pofx.queries.audit.law_statistics import (
-    LawStatistics,
-    collect_law_statistics,
-    has_begin,
-    log_laws,
-    worst_sum_error,
-)
 from pofx.queries.audit.leak import leak_finding
 from pofx.queries.audit.own_sampler import own_sampler_finding
 from pofx.queries.audit.precision import precision_finding
@@ -97,10 +97,10 @@ def _audited(
     lm: LM, texts: Sequence[str | bytes] | None, seed: int, coarse: LM | None, held: HeldOut
 ) -> Audit:
     """Run all checks of a model whose numbers are finite or −∞; else raise `NoLaw`."""
-    average = collect_law_statistics(lm, held.paths, seed) if held.paths else None
+    average = collect_statistics(lm, held.paths, seed) if held.paths else None
     model, tried = _with_x0(lm, held, average, seed)
     if model is not lm and average is not None:
-        lm, average = model, collect_law_statistics(model, held.paths, seed)
+        lm, average = model, collect_statistics(model, held.paths, seed)
     has_x0 = has_begin(lm)
     free = 0 if has_x0 else 1
     opening = None if has_x0 else trial_texts.choose_opening(lm, held)
@@ -114,9 +114,9 @@ def _audited(
         )
     draws, drawn = trial_texts.draw_texts(source, prefix, seed)
     noise = trial_texts.make_noise(lm, prefix, seed)
-    others = collect_law_statistics(lm, [*trial_texts.without_end(lm, draws), *noise], seed)
+    others = collect_statistics(lm, [*trial_texts.without_end(lm, draws), *noise], seed)
     surveys = [others] if average is None else [average, others]
-    worst = max([worst_sum_error(log_laws(start)), *(s.worst for s in surveys)])
+    worst = max([worst_sum_error(log_distributions(start)), *(s.worst for s in surveys)])
     compared = [*trial_texts.cut_heads(lm, held), *draws, *noise]
     plain = lm.forward(compared, skip=free).logp
     if tried:
@@ -153,7 +153,7 @@ def _audited(
 
 
 def _with_x0(
-    lm: LM, held: HeldOut, average: LawStatistics | None, seed: int
+    lm: LM, held: HeldOut, average: DistributionStatistics | None, seed: int
 ) -> tuple[LM, tuple[BeginCandidate, ...]]:
     """Return a pretrained model with the x0 that the evidence supports, and every candidate for x0."""
     core = lm.bare()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Want
 from pofx.queries.audit.begin.openings import FEWEST, MATERIAL, SAME
-from pofx.queries.audit.law_statistics import LawStatistics, split_batches
+from pofx.queries.audit.distribution_statistics import DistributionStatistics, split_batches
 from pofx.queries.findings import Check, CheckVerdict, EndCandidate, Finding, Measure, Series
 from pofx.transforms.with_begin import token_name
 from pofx.units import bits
@@ -28,7 +28,7 @@ SUMS, LIKELIER = (0.25, 4.0), 2.0
 
 
 def end_findings(
-    lm: LM, paths: Sequence[Ints], free: int, average: LawStatistics | None
+    lm: LM, paths: Sequence[Ints], free: int, average: DistributionStatistics | None
 ) -> tuple[list[Finding], tuple[EndCandidate, ...]]:
     """Check p(EOS) at the ends of documents against p(EOS) elsewhere, and whether the documents have positive probability.
 
@@ -153,7 +153,7 @@ def _learned(
     elsewhere: NDArray[np.float64],
     sums: NDArray[np.float64],
     uniform: float,
-    average: LawStatistics | None,
+    average: DistributionStatistics | None,
 ) -> Finding:
     """Check that EOS was learned; `uniform` is the bits of an outcome under the uniform distribution."""
     check, n = Check.END, len(at_end)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pofx.lm.model import LM
-from pofx.queries.audit.law_statistics import LawStatistics
+from pofx.queries.audit.distribution_statistics import DistributionStatistics
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure
 from pofx.units import count_noun
 from pofx.vocab.words import CLASS
@@ -11,7 +11,7 @@ from pofx.vocab.words import CLASS
 LEAK, LEAK_FAIL = 1e-6, 1e-3
 
 
-def leak_finding(lm: LM, average: LawStatistics | None) -> Finding:
+def leak_finding(lm: LM, average: DistributionStatistics | None) -> Finding:
     """Check the average mass on ids that spell no text: "pass" below 1e-6, "fail" above 1e-3.
 
     A class of unknown words is an outcome like the others, so its mass is a warning at most.

@@ -12,7 +12,7 @@ from pofx.algorithms.statistics.goodness_of_fit import LEAST, fit_p_value
 from pofx.lm.model import LM
 from pofx.lm.scorer import Scorer
 from pofx.lm.trace import Ints
-from pofx.queries.audit.law_statistics import has_begin, log_laws
+from pofx.queries.audit.distribution_statistics import has_begin, log_distributions
 from pofx.queries.audit.scorer.numbers import read_numbers
 from pofx.queries.findings import Check, Finding, Measure
 
@@ -35,7 +35,7 @@ def own_sampler_finding(lm: LM, paths: Sequence[Ints], seed: int) -> Finding | N
         if drawn is None:
             return None
         with np.errstate(over="ignore"):
-            p = np.exp(log_laws(lm.extend(lm.start(1), prefix[None, :]))[0])
+            p = np.exp(log_distributions(lm.extend(lm.start(1), prefix[None, :]))[0])
         tables.append((np.bincount(drawn, minlength=lm.vocab.size), p / p.sum()))
     return _finding(tables, seed)
 

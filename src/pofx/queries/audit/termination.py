@@ -12,8 +12,8 @@ import numpy as np
 from pofx.algorithms.statistics.inversion import inverse
 from pofx.lm.model import LM
 from pofx.lm.state import State
+from pofx.queries.audit.distribution_statistics import log_distributions
 from pofx.queries.audit.held_out import budget_for, longest_path
-from pofx.queries.audit.law_statistics import log_laws
 from pofx.queries.findings import Check, CheckVerdict, Finding, Measure, Series
 
 # The most draws × tokens × V: 300 M entries of distributions take about 4 s of exp and cumsum. Up to V = 9,000 this bound
@@ -86,7 +86,7 @@ def estimate_survival(
     errors: dict[int, float] = {}
     for step in range(max(lengths) + 1):
         with np.errstate(all="ignore"):
-            p = np.nan_to_num(np.exp(log_laws(state)), nan=0.0, posinf=0.0)
+            p = np.nan_to_num(np.exp(log_distributions(state)), nan=0.0, posinf=0.0)
         ending, total = p[:, end].copy(), p.sum(axis=1)
         p[:, end] = 0.0
         # The sum over the other tokens equals 1 − p(EOS) where rows sum to 1, and is exact where p(EOS) is close to 1.

@@ -105,7 +105,7 @@ def _hash_distributions(lm: LM) -> str:
     h = hashlib.sha256()
     state = lm.start(1)
     for step in range(STEPS + 1):
-        rows = portable.laws(state) if portable is not None else state.logp
+        rows = portable.distributions(state) if portable is not None else state.logp
         h.update(np.ascontiguousarray(rows).astype(rows.dtype.newbyteorder("<")).tobytes())
         if step < STEPS:
             best = next((int(i) for i in np.argsort(-rows[0], kind="stable")[:2] if i != lm.vocab.end), 0)

@@ -150,7 +150,7 @@ def _code_steps(
         going = sum(n > t for n in lengths)  # the last part may be shorter than the others
         if going < state.n:
             state = state.take(np.arange(going))
-        p = portable.laws(state) if portable is not None else _renormalised(state)
+        p = portable.distributions(state) if portable is not None else _renormalised(state)
         ids = turn(t, frequencies(p))
         tell((t + 1) / lengths[0])
         if any(n > t + 1 for n in lengths):

@@ -23,10 +23,10 @@ from pofx.queries.scoring.terms import Terms
 from pofx.units import bits
 from pofx.values import check_real_number, check_whole_number
 
-# Draws that take their steps together. With V = 262,144 their next-token distributions are 34 MB of float32.
+# The most draws that take their steps together. With V = 262,144 their next-token distributions are 34 MB of float32.
 TOGETHER = 32
-# Size of the first batch. Each later batch is twice as large, up to TOGETHER: later batches need not estimate what the first
-# ones met.
+# The size of the first batch. Each later batch is twice as large, up to TOGETHER. Small batches come first since every batch
+# excludes the tokenisations that earlier batches have found.
 FIRST = 8
 
 
@@ -38,16 +38,16 @@ class Marginal(Shown):
         text: The text.
         kind: "exact"; "estimate"; or "lower", a lower bound, where no draws were made.
         lower: Log of the sum over `found` distinct tokenisations, nats: certain, up to rounding.
-        estimate: Log of an unbiased estimate of the sum, nats; may lie below `lower`. The sum itself where that is
-            exact; None without draws elsewhere.
-        se: Standard error of the estimate, divided by the sum; about the error of the log, in nats. 0 where the sum is
-            exact; None without draws elsewhere.
-        ess: Effective number of draws. None without draws.
-        draws: Number of draws.
-        found: Number of distinct tokenisations that were summed.
-        canonical: log p of the tokenisation that `encode` gives, nats.
-        calls: Passes and steps of the model.
-        terms: What was counted, and under which rules.
+        estimate: Log of an unbiased estimate of the sum, nats; may lie below `lower`. An exact sum is its own estimate.
+            None where the sum is not exact and there are no draws.
+        se: The standard error of the estimate, divided by the sum: about the error of the log, in nats. 0 where the sum is
+            exact; None where the sum is not exact and there are no draws.
+        ess: The effective number of draws; None without draws.
+        draws: The number of draws.
+        found: The number of distinct tokenisations that were summed.
+        canonical: log p of the tokenisation of `encode`, nats.
+        calls: The number of passes and steps of the model.
+        terms: The terms that were counted, and their rules.
 
     Right: `marginal(lm, text).gap_bits`. Wrong: adding `lower` and `estimate`, both of which are of the whole text.
     """
@@ -71,16 +71,16 @@ class Marginal(Shown):
 
     @property
     def gap_bits(self) -> float:
-        """How much the canonical tokenisation alone leaves out: `total` − `canonical`, in bits."""
+        """The mass that the canonical tokenisation leaves out: `total` − `canonical`, in bits."""
         return 0.0 if self.total == self.canonical else bits(self.total - self.canonical)
 
     @property
     def interval(self) -> tuple[float, float]:
         """A 95 % interval of log p(text), nats; (lower, inf) without draws, (lower, lower) where exact.
 
-        Its half-width is `se` times a quantile of Student's t with about `ess` − 1 degrees of freedom. Its lower end is
-        at least `lower`. The interval is wider above: weights are skewed, so an estimate without a heavy draw is too
-        low, and its se too small.
+        The half-width is `se` times a quantile of Student's t with about `ess` − 1 degrees of freedom. The lower end is at
+        least `lower`. The interval is wider above, since weights are skewed: an estimate without a heavy draw is too low,
+        and its standard error is too small.
         """
         if self.estimate is None or self.se is None:
             return self.lower, math.inf
@@ -102,31 +102,31 @@ def marginal(
 ) -> Marginal:
     """Compute log p(text) = log Σ p(t) · p(EOS | t) over all token sequences t that spell the text, nats.
 
-    The sum is exact in three cases: the text has one spelling; the model remembers few tokens (`LM.memory`), so that
-    histories can be summed over; or the beam keeps all tokenisations. Else the number is the sum over the tokenisations
-    that the beam kept, plus an estimate of all others by importance sampling. A draw goes token by token, in proportion
-    to p among the tokens that fit the rest of the text and lead to new tokenisations, and is weighed by the mass of the
-    tokens that fit. The next batch of draws leaves out the tokenisations that a batch met, and these count for `lower`.
-    Cao and Rimell 2021; Geh et al. 2024, on why no exact sum is feasible in general.
+    The sum is exact in three cases. The text has one spelling. Or the model depends on few last tokens (`LM.memory`), and
+    the sum is over histories. Or all tokenisations are in the beam. Otherwise the result is the sum over the tokenisations
+    in the beam, plus an estimate of the sum over all others by importance sampling. A draw goes token by token, in
+    proportion to p among the tokens that fit the rest of the text and lead to new tokenisations. The weight of a draw is the
+    product of the masses of the tokens that fit. Tokenisations that were drawn count for `lower`, and later batches of draws
+    leave them out. Geh et al. 2024 explain why no exact sum is feasible in general; see also Cao and Rimell 2021.
 
     Args:
         lm: The model.
         text: The text.
-        beam: Beginnings of tokenisations kept at each byte, at least 1.
-        draws: The most draws; up to 32 of them take a step in one call.
-        calls: Stop the beam and start no further draws after so many calls of the model; None: no limit.
-        seconds: Stop the beam and start no further draws after so many seconds; None: no limit.
+        beam: The most beginnings of tokenisations at each byte, at least 1.
+        draws: The most draws; up to 32 draws take a step in one call.
+        calls: The number of calls of the model after which the beam stops and no further draws start; None for no limit.
+        seconds: The time after which the beam stops and no further draws start; None for no limit.
         seed: Seed of the draws.
 
     Returns:
-        The sum, its kind and its bounds. The canonical tokenisation is always among those summed.
+        The sum, its kind and its bounds. The sum always includes the canonical tokenisation.
 
     Raises:
         NoEOS: Texts of the model never end.
         PofxError: The errors of `score`.
 
-    Right: `marginal(lm, " unbelievable", seed=1).gap_bits`. Wrong: adding `canonical` and `estimate`: both are of the
-    whole text, and the second contains the first.
+    Right: `marginal(lm, " unbelievable", seed=1).gap_bits`. Wrong: adding `canonical` and `estimate`, since `estimate`
+    includes `canonical`.
     """
     beam, draws, seed = (
         check_whole_number("beam", beam, 1),
@@ -135,7 +135,7 @@ def marginal(
     )
     calls = None if calls is None else check_whole_number("calls", calls, 1)
     seconds = None if seconds is None else check_real_number("seconds", seconds, 0, above=True)
-    # `score` may read a word as one of a class, whose probability is not the string's. `encode` refuses such a word.
+    # `score` may read a word as a member of a class, whose probability is not that of the word. `encode` refuses the word.
     lm.vocab.encode(lm.vocab.read(text)[0])
     scored = score(lm, [text])[0]
     budget = _Budget(calls, None if seconds is None else time.monotonic() + seconds)
@@ -152,7 +152,7 @@ def marginal(
 
 @dataclass
 class _Budget:
-    """How often the model was called, and when to stop. Each call of `marginal` has its own."""
+    """The calls of the model so far, and the limits of calls and time. Local to one call of `marginal`."""
 
     most: int | None
     until: float | None
@@ -179,7 +179,7 @@ class _Sum:
 def _exact(
     lm: LM, scored: Scored, beam: int, budget: _Budget
 ) -> _Sum | tuple[Lattice, tuple[Tokenisation, ...]]:
-    """Return the exact sum, where feasible; else the lattice and the tokenisations that the beam kept."""
+    """Return the exact sum, where feasible; else the lattice and the tokenisations in the beam."""
     canonical = tuple(scored.tokens.tolist())
     if lm.vocab.unambiguous:
         return _Sum(scored.total, 1)
@@ -188,7 +188,7 @@ def _exact(
         by_state = sum_by_state(lm, spelled, lm.memory)
         if by_state is not None:
             budget.spent += by_state[1]
-            # A sum in another order may be less by a rounding.
+            # A sum in another order may be smaller by a rounding error.
             return _Sum(max(by_state[0], scored.total), spelled.paths)
     kept = find_likeliest(lm, spelled, canonical, beam, budget.one_more)
     if kept is not None and kept.all:
@@ -199,7 +199,7 @@ def _exact(
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """Draws that left out the same known tokenisations.
+    """Draws that left out the same tokenisations, which were known before.
 
     Attributes:
         sure: log Σ p of the known tokenisations, nats.
@@ -219,10 +219,10 @@ def _estimate(
     budget: _Budget,
     rng: np.random.Generator,
 ) -> Marginal:
-    """Sum p over the known tokenisations, and estimate the rest.
+    """Sum p over the known tokenisations, and estimate the sum over the others.
 
-    Each batch of draws leaves out the tokenisations that batches before have met. The estimate of each batch is
-    unbiased, whatever batches before have met, and so is the mean of these estimates.
+    A batch of draws leaves out the tokenisations that earlier batches have found. The estimate of each batch is unbiased,
+    given the earlier batches, so the mean of these estimates is unbiased, too.
     """
     known = {row.tokens: row for row in kept}
     batches: list[_Batch] = []
@@ -250,8 +250,8 @@ def _estimate(
 
 
 def _combine(batches: Sequence[_Batch]) -> tuple[float, float, float]:
-    """Log of the mean of the batches' estimates, weighted by draws; its relative standard error; the ESS of all draws."""
-    # In units of the largest number, so that no term underflows.
+    """Return log of the mean estimate, weighted by draws; its relative standard error; and the ESS of all draws."""
+    # The unit is the largest number, so that no term underflows.
     unit = max(max(b.sure, float(b.weights.max())) for b in batches)
     n = sum(len(b.weights) for b in batches)
     if unit == -math.inf:

@@ -18,22 +18,22 @@ Tokens = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Tokenisation:
-    """A tokenisation of a string, or the beginning of one.
+    """A tokenisation of a string, or the beginning of a tokenisation.
 
     Attributes:
-        tokens: Its k tokens.
+        tokens: The k tokens.
         logp: log p of the tokens, nats; EOS is included where the tokenisation is whole.
-        laws: At each token the probability of each token that fits, given that one of them comes; k arrays.
+        fitting: For each of the k tokens, the distribution over the tokens that fit there, renormalised; k arrays.
     """
 
     tokens: Tokens
     logp: float
-    laws: tuple[NDArray[np.float64], ...]
+    fitting: tuple[NDArray[np.float64], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class BeamResult:
-    """The tokenisations that a beam kept.
+    """The tokenisations at the end of a beam.
 
     Attributes:
         rows: Distinct whole tokenisations.
@@ -52,12 +52,12 @@ def find_likeliest(
     Args:
         lm: The model, with EOS.
         lattice: All tokenisations.
-        canonical: The tokenisation that `encode` gives, whose beginnings are always kept.
-        width: How many beginnings to keep at an offset.
-        go_on: Asked before each call of the model; False ends the search.
+        canonical: The tokenisation of `encode`, whose beginnings are always in the beam.
+        width: The most other beginnings at an offset.
+        go_on: A function that is called before each call of the model; False ends the search.
 
     Returns:
-        The whole tokenisations that were kept; None where `go_on` ended the search.
+        The whole tokenisations in the beam; None where `go_on` ended the search.
     """
     n = len(lattice.data)
     marks = set(_beginnings(canonical, lm))
@@ -86,7 +86,7 @@ def find_likeliest(
                 if np.any(np.isfinite(logp[k]))
                 else np.zeros(logp.shape[1])
             )
-            rows[at][k] = Tokenisation(row.tokens, row.logp, (*row.laws, q))
+            rows[at][k] = Tokenisation(row.tokens, row.logp, (*row.fitting, q))
             for token, end, value in zip(
                 lattice.ids[at].tolist(), lattice.ends[at].tolist(), logp[k].tolist()
             ):
@@ -97,7 +97,7 @@ def find_likeliest(
     if n not in states:  # no beginning on the beam leads to a possible text
         return BeamResult((), not pruned)
     ended = np.asarray(states[n].logp, dtype=np.float64)[:, lm.vocab.end]
-    whole = [Tokenisation(row.tokens, row.logp + float(e), row.laws) for row, e in zip(rows[n], ended)]
+    whole = [Tokenisation(row.tokens, row.logp + float(e), row.fitting) for row, e in zip(rows[n], ended)]
     return BeamResult(tuple(whole), not pruned)
 
 
@@ -113,7 +113,7 @@ def _keep_best(
     width: int,
     marks: set[Tokens],
 ) -> tuple[list[tuple[float, int, int, int]], bool]:
-    """Return the likeliest beginnings and the canonical one; and whether any was left out."""
+    """Return the likeliest beginnings and the canonical beginning, and whether any beginning was left out."""
     ranked = sorted(waiting, key=lambda w: (-w[0], w[1:]))
     kept = ranked[:width]
     kept += [w for w in ranked[width:] if (*rows[w[1]][w[2]].tokens, w[3]) in marks]
@@ -133,5 +133,5 @@ def _extend(
     out = []
     for logp, offset, row, token in ordered:
         before = rows[offset][row]
-        out.append(Tokenisation((*before.tokens, token), logp, before.laws))
+        out.append(Tokenisation((*before.tokens, token), logp, before.fitting))
     return lm.extend(state, np.array([[w[3]] for w in ordered], dtype=np.int64)), out

@@ -1,4 +1,4 @@
-"""Draws of tokenisations of a string that leave out the tokenisations known before."""
+"""Draws of tokenisations of a string, without the tokenisations that are known already."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from pofx.queries.marginal.tokenisation_beam import Tokenisation
 
 @dataclass(eq=False)
 class KnownNode:
-    """A beginning of known tokenisations, in a tree of them.
+    """A beginning of known tokenisations, in the tree of these beginnings.
 
-    q is the distribution of draws that keep to the lattice: a token in proportion to p among the tokens that fit.
+    q is the distribution of draws along the lattice: a token is drawn in proportion to p among the tokens that fit.
 
     Attributes:
-        q: Probability of each token that fits after the beginning, `[k]`, in the order of the lattice.
+        q: The probability of each token that fits after the beginning, `[k]`, in the order of the lattice.
         below: The beginnings of known tokenisations that are one token longer.
-        missing: Probability under q that a draw with this beginning is not a known tokenisation; 0 for a whole one.
+        missing: The probability under q that a draw with this beginning is not a known tokenisation; 0 for a whole
+            tokenisation.
     """
 
     q: NDArray[np.float64]
@@ -37,8 +38,8 @@ def build_tree(rows: Iterable[Tokenisation], lattice: Lattice) -> KnownNode:
     root = KnownNode(np.zeros(0), missing=1.0)
     for row in rows:
         node = root
-        for token, law in zip(row.tokens, row.laws):
-            node.q = law
+        for token, q in zip(row.tokens, row.fitting):
+            node.q = q
             node = node.below.setdefault(token, KnownNode(np.zeros(0)))
         node.missing = 0.0
     _fill(root, lattice)
@@ -46,10 +47,10 @@ def build_tree(rows: Iterable[Tokenisation], lattice: Lattice) -> KnownNode:
 
 
 def _fill(root: KnownNode, lattice: Lattice) -> None:
-    """Fill in `missing` of every node, from the leaves up.
+    """Set `missing` of every node, from the leaves up.
 
-    missing = Σ q · (1 for a token outside the tree, else the missing probability after it). The sum subtracts no nearly
-    equal numbers, so that a small result stays exact.
+    missing = Σ q · (1 for a token outside the tree, else the missing probability after the token). The sum subtracts no
+    nearly equal numbers, so a small result is exact.
     """
     order: list[tuple[KnownNode, int]] = [(root, 0)]
     for node, at in order:
@@ -67,16 +68,17 @@ def draw_unknown(
 ) -> tuple[list[Tokenisation], NDArray[np.float64], int]:
     """Draw n tokenisations that are not in a tree.
 
-    q draws a token in proportion to p among the tokens that fit, so that W = p / q is the product of the masses of these
-    tokens and p(EOS). Each step weighs a token by q times the missing probability after it, which leaves out the tree.
-    Then Σ p over all tokenisations outside the tree = root.missing · E[W]. All draws take a step in the same call of the
-    model.
+        Σ p over all tokenisations outside the tree = root.missing · E[W],   W = p / q
+
+    q draws a token in proportion to p among the tokens that fit, so W is the product of the masses of these tokens and
+    p(EOS). A step draws a token in proportion to q times the missing probability after the token, which leaves out the
+    tree. All draws take a step in the same call of the model.
 
     Args:
         lm: The model, with EOS.
         lattice: All tokenisations.
-        root: The tree of known tokenisations, some of whose probability is missing.
-        n: Number of draws.
+        root: The tree of known tokenisations, with missing probability above 0.
+        n: The number of draws.
         rng: The source of randomness.
 
     Returns:
@@ -86,20 +88,20 @@ def draw_unknown(
     going = list(particles)
     state, calls = lm.start(n), 1
     end = lm.vocab.end
-    assert end is not None  # noqa: S101  (ours: the caller has seen to it)
+    assert end is not None  # noqa: S101  (ours: the caller has checked the EOS)
     while True:
-        laws = state.logp
+        logp = state.logp
         rows = []
         for k, particle in enumerate(going):
             if particle.at == len(lattice.data):
-                particle.logp += float(laws[k, end])
-                particle.log_w += float(laws[k, end])
+                particle.logp += float(logp[k, end])
+                particle.log_w += float(logp[k, end])
             else:
-                particle.step(np.asarray(laws[k], dtype=np.float64), lattice, rng)
+                particle.step(np.asarray(logp[k], dtype=np.float64), lattice, rng)
                 rows.append(k)
         going = [going[k] for k in rows]
         if not going:
-            drawn = [Tokenisation(tuple(p.tokens), p.logp, tuple(p.laws)) for p in particles]
+            drawn = [Tokenisation(tuple(p.tokens), p.logp, tuple(p.fitting)) for p in particles]
             return drawn, np.array([p.log_w for p in particles]), calls
         step = np.array([[p.tokens[-1]] for p in going], dtype=np.int64)
         state = lm.extend(state.take(rows), step)
@@ -108,28 +110,28 @@ def draw_unknown(
 
 @dataclass(eq=False)
 class _Particle:
-    """A draw on its way; its `node` in the tree is None once the draw has left the tree."""
+    """A draw that is not yet whole; its `node` in the tree is None once the draw has left the tree."""
 
     node: KnownNode | None
     at: int = 0
     logp: float = 0.0
     log_w: float = 0.0
     tokens: list[int] = field(default_factory=list)
-    laws: list[NDArray[np.float64]] = field(default_factory=list)
+    fitting: list[NDArray[np.float64]] = field(default_factory=list)
 
-    def step(self, law: NDArray[np.float64], lattice: Lattice, rng: np.random.Generator) -> None:
+    def step(self, all_logp: NDArray[np.float64], lattice: Lattice, rng: np.random.Generator) -> None:
         """Draw one more token."""
         ids = lattice.ids[self.at]
-        fitting = law[ids]
-        mass = float(logsumexp(fitting))
+        logp = all_logp[ids]
+        mass = float(logsumexp(logp))
         self.log_w += mass
-        if np.isneginf(mass):  # every token that fits is impossible: any of them will do
+        if np.isneginf(mass):  # every token that fits is impossible, so the choice does not matter
             choice, q = 0, np.zeros(len(ids))
         else:
-            q = np.exp(fitting - mass)
+            q = np.exp(logp - mass)
             choice = int(rng.choice(len(ids), p=self._weights(q, ids)))
-        self.laws.append(q)
-        self.logp += float(fitting[choice])
+        self.fitting.append(q)
+        self.logp += float(logp[choice])
         token = int(ids[choice])
         self.tokens.append(token)
         self.at = int(lattice.ends[self.at][choice])

@@ -26,23 +26,23 @@ from pofx.vocab.vocabulary import show_bytes, to_bytes
 
 NextUnit = Literal["token", "byte", "character", "word"]
 UNITS = ("token", "byte", "character", "word")
-# The most calls of the model in a search for characters or words. SmolLM2 answers "The interes" in 10 calls, "The" in 7.
+# The most calls of the model in a search for characters or words. SmolLM2 needs 10 calls for "The interes", and 7 for "The".
 CALLS = 32
-# Hypotheses of a beam in a search, which holds many strings side by side. On SmolLM2 bounds are within 1e-4 of each other.
+# The histories of a beam in a search, which has many strings side by side. SmolLM2's bounds are within 1e-4 of each other.
 BEAM = 7
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """One outcome of a next-unit distribution.
+    """An outcome of a next-unit distribution.
 
     Attributes:
-        id: Id of a token or byte; None for characters and words.
+        id: The id of a token or byte; None for characters and words.
         bytes: The bytes of the outcome; None for a control token such as EOS.
-        shown: The outcome as people read it.
+        shown: The outcome in printable form.
         logp: log p of the outcome, nats.
-        low: Lower bound of log p, nats; equals `logp` where nothing was left out.
-        high: Upper bound of log p, nats; equals `logp` where nothing was left out.
+        low: A lower bound of log p, nats; equals `logp` where nothing was left out.
+        high: An upper bound of log p, nats; equals `logp` where nothing was left out.
     """
 
     id: int | None
@@ -61,16 +61,17 @@ class Next(Shown):
         given: The prefix.
         top: The likeliest outcomes, likeliest first.
         rest: Log of the mass of all other outcomes, nats.
-        n_rest: Number of other outcomes; None where it is not known.
-        entropy: Entropy of the whole distribution, nats; for words its lower bound; for characters the middle of its bounds.
-        terms: What was counted, and under which rules.
+        n_rest: The number of other outcomes; None where this number is not known.
+        entropy: The entropy of the whole distribution, nats; a lower bound for words, the middle of the bounds for
+            characters.
+        terms: The terms that were counted, and their rules.
         unit: "token", "byte", "character" or "word".
-        rest_low: Lower bound of `rest`, nats.
-        rest_high: Upper bound of `rest`, nats.
-        others_below: Log of an upper bound of the probability of any outcome not shown, nats.
-        entropy_low: Lower bound of the entropy, nats.
-        entropy_high: Upper bound of the entropy, nats; inf for words.
-        calls: Calls of the model in a search for characters or words; else 0.
+        rest_low: A lower bound of `rest`, nats.
+        rest_high: An upper bound of `rest`, nats.
+        others_below: Log of an upper bound of the probability of any outcome not in `top`, nats.
+        entropy_low: A lower bound of the entropy, nats.
+        entropy_high: An upper bound of the entropy, nats; inf for words.
+        calls: The number of calls of the model in a search for characters or words; else 0.
 
     Right: `next(lm, "The ").top[0].logp`. Wrong: `sum(a.logp for a in top)`, since the outcomes exclude each other.
     """
@@ -94,16 +95,16 @@ def next_token(lm: LM, given: Given = "", k: int = 10, unit: NextUnit = "token",
     """Compute p(v | given) of the k likeliest next units v, and the mass of all others; together they are 1.
 
     EOS is an outcome of every unit. For a byte, character or word `given` is a string, and a token that begins inside
-    `given` may spell what follows. A search for characters or words ends after at most `calls` calls of the model, and
-    `others_below` bounds the outcomes that it may have missed.
+    `given` may spell the next bytes. A search for characters or words ends after at most `calls` calls of the model, and
+    `others_below` bounds the outcomes that the search may have missed.
 
     Args:
         lm: The model.
         given: The prefix: a string, or a conversation (`chat`).
-        k: How many outcomes to show, at least 1.
-        unit: "token": the next token after the tokens of `given`. "byte". "character": of UTF-8, or a stray byte.
-            "word": a run without white space, with the white space before it and a boundary after it, which is white space
-            or the text's end.
+        k: The number of outcomes in `top`, at least 1.
+        unit: "token" for the next token after the tokens of `given`; "byte"; "character" for a character of UTF-8 or a
+            stray byte; "word" for a run without white space, with the white space before the run. A boundary follows a
+            word: white space or the end of the text.
         calls: The most calls of the model in a search.
 
     Returns:
@@ -121,7 +122,7 @@ def next_token(lm: LM, given: Given = "", k: int = 10, unit: NextUnit = "token",
     if unit not in UNITS:
         raise BadValue(
             f"expected one of {', '.join(map(repr, UNITS))}, got {unit!r}",
-            "write one of these",
+            "write one of these units",
             argument="unit",
         )
     if isinstance(given, Prefix):
@@ -147,39 +148,39 @@ def _check_possible(lm: LM, state: State, tail: bytes, given: str | bytes) -> No
 
 
 def _of_outcomes(lm: LM, given: str | bytes, k: int, unit: NextUnit, state: State, of: LM) -> Next:
-    """Return the record of a distribution that is a row of a state: over tokens, or over bytes."""
-    law = np.asarray(state.logp[0], dtype=np.float64)
-    order = np.argsort(-law, kind="stable")
-    bounds = state.bounds or Bounds.exact(np.zeros(1), law[None, :])
+    """Return the record of a distribution over tokens or bytes, which is a row of a state."""
+    logp = np.asarray(state.logp[0], dtype=np.float64)
+    order = np.argsort(-logp, kind="stable")
+    bounds = state.bounds or Bounds.exact(np.zeros(1), logp[None, :])
     kept, dropped = bounds.shares(0)
     low, high = (side[0] for side in bounds.following())
-    high = np.maximum(high, law)
+    high = np.maximum(high, logp)
     vocab = of.vocab
     top = tuple(
         Alternative(
-            int(i), vocab.token_bytes[i], vocab.show(int(i)), float(law[i]), float(low[i]), float(high[i])
+            int(i), vocab.token_bytes[i], vocab.show(int(i)), float(logp[i]), float(low[i]), float(high[i])
         )
         for i in order[:k]
     )
-    rest = float(logsumexp(law[order[k:]]))
-    h = float(entropy(law))
-    lo, hi = entropy_bounds(h, math.exp(dropped), len(law))
+    rest = float(logsumexp(logp[order[k:]]))
+    h = float(entropy(logp))
+    lo, hi = entropy_bounds(h, math.exp(dropped), len(logp))
     return _record(
         lm,
         given,
         unit,
         top,
         rest,
-        len(law) - len(top),
+        len(logp) - len(top),
         (h, lo, hi),
-        float(law[order[k]]) if k < len(law) else -math.inf,
+        float(logp[order[k]]) if k < len(logp) else -math.inf,
         (_log(1 - sum(math.exp(a.high) for a in top)), min(np.logaddexp(rest + kept, dropped), 0.0)),
         0,
     )
 
 
 def _of_units(lm: LM, given: str | bytes, k: int, unit: NextUnit, found: UnitSearch) -> Next:
-    """Return the record of a distribution whose outcomes were searched for."""
+    """Return the record of a distribution over characters or words, whose outcomes come from a search."""
     shown = found.top(k)
     top = tuple(
         Alternative(

@@ -17,7 +17,8 @@ from pofx.transforms.given import given as with_prefix
 from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
-# The sum of a float32 distribution of SmolLM2 is up to 1e-6 from 1. A sum further away is a fault of the model, and stays.
+# The largest |log of the sum| of a distribution that is renormalised. A float32 distribution of SmolLM2 is off by 1e-6. A
+# larger gap is a fault of the model, and must stay visible.
 ROUNDING = 1e-5
 
 
@@ -29,10 +30,10 @@ class TreeNode:
         parent: The number of the parent; None for the root, whose number is 0.
         id: The id of the token; None for the root.
         logp: log p(token | prefix, path), nats; 0 for the root.
-        path: log P of all tokens from the root to this one, nats.
-        rest: log P of the path and then any token that is no child here, nats; None where the node has no children, as
-            EOS and the ends of the longest branches.
-        n_rest: How many tokens `rest` counts; None where `rest` is None.
+        path: log P of all tokens from the root to this token, nats.
+        rest: log P of the path followed by any token that is no child of the node, nats. None where the node has no
+            children, such as EOS and the ends of the longest branches.
+        n_rest: The number of tokens that `rest` counts; None where `rest` is None.
     """
 
     parent: int | None
@@ -48,13 +49,13 @@ class ContinuationTree:
     """The k likeliest tokens after a prefix, the k likeliest after each of them, and so on.
 
     Attributes:
-        nodes: The root, its children from the likeliest, then theirs, generation by generation.
+        nodes: The root, its children from the likeliest on, then the next generation, and so on.
         given: The prefix.
         after: The ids between the prefix and the root.
-        terms: What was counted, and under which rules.
+        terms: The terms that were counted, and their rules.
 
     Right: exp of `path` of the children of a node and of its `rest` sum to exp of its own `path`. Wrong: taking the
-    likeliest leaf for the likeliest text: each node has k children, and others may lead to likelier ones.
+    likeliest leaf for the likeliest text, since a token that is no child may lead to a likelier text.
     """
 
     nodes: tuple[TreeNode, ...]
@@ -64,7 +65,7 @@ class ContinuationTree:
 
 
 def count_nodes(k: int, depth: int) -> int:
-    """Bound the nodes whose next-token distributions a tree reads: 1 + k + … + k^(depth − 1)."""
+    """Return the most nodes whose next-token distributions a tree reads: 1 + k + … + k^(depth − 1)."""
     return sum(k**d for d in range(depth))
 
 
@@ -77,16 +78,16 @@ def continuation_tree(
 
     Args:
         lm: The model.
-        given: The prefix; "" for how texts begin. The tree continues the tokens of the prefix (a token join).
+        given: The prefix; "" for the beginnings of texts. The tree continues the tokens of the prefix (a token join).
         after: Ids that follow the prefix.
-        k: How many children each node has, at least 1.
-        depth: How many tokens the longest branch has, at least 1.
+        k: The number of children of each node, at least 1.
+        depth: The number of tokens of the longest branch, at least 1.
 
     Returns:
         The tree.
 
     Raises:
-        NoBOS: The model has no x0, and nothing stands before the root.
+        NoBOS: The model has no x0, and no token stands before the root.
         Impossible: The prefix has probability zero.
         BadValue: An argument is outside its domain.
 
@@ -102,12 +103,12 @@ def continuation_tree(
         state = source.extend(state, np.array([list(after)], dtype=np.int64))
     branches = source.branches(state)
     nodes = [TreeNode(None, None, 0.0, 0.0, None, None)]
-    laws = {0: np.asarray(state.logp[0], dtype=np.float64)}
+    logp = {0: np.asarray(state.logp[0], dtype=np.float64)}
     read = {0: -1}  # the number of each node in the tree of the model; -1 is the row of `state`
     for generation in range(depth):
         first = len(nodes)
-        for n, law in laws.items():
-            nodes[n], children = _grown(nodes[n], n, law, k)
+        for n, row in logp.items():
+            nodes[n], children = _grown(nodes[n], n, row, k)
             nodes += children
         if generation + 1 == depth:
             break
@@ -115,22 +116,22 @@ def continuation_tree(
         above = [read[parent] for n in new if (parent := nodes[n].parent) is not None]
         ids = [i for n in new if (i := nodes[n].id) is not None]
         at = {len(read) - 1 + j: n for j, n in enumerate(new)}
-        laws = {}
+        logp = {}
         for numbers, rows in branches.grow(np.array(above, dtype=np.int64), np.array(ids, dtype=np.int64)):
-            laws |= {at[j]: np.asarray(row, dtype=np.float64) for j, row in zip(numbers.tolist(), rows)}
-        laws = dict(sorted(laws.items()))
+            logp |= {at[j]: np.asarray(row, dtype=np.float64) for j, row in zip(numbers.tolist(), rows)}
+        logp = dict(sorted(logp.items()))
         read |= {n: j for j, n in at.items()}
     small_print = terms(lm, 1, 0, len(to_bytes(given)), end=False)
     return ContinuationTree(tuple(nodes), given, tuple(int(i) for i in after), small_print)
 
 
-def _grown(node: TreeNode, n: int, law: NDArray[np.float64], k: int) -> tuple[TreeNode, list[TreeNode]]:
-    """A node with its `rest`, and its children."""
-    total = float(logsumexp(law))
-    law = law - total if abs(total) < ROUNDING else law
-    best = likeliest(law[None, :], min(k, len(law)))[0]
-    others = np.ones(len(law), dtype=bool)
+def _grown(node: TreeNode, n: int, logp: NDArray[np.float64], k: int) -> tuple[TreeNode, list[TreeNode]]:
+    """Return a node with its `rest`, and its children."""
+    total = float(logsumexp(logp))
+    logp = logp - total if abs(total) < ROUNDING else logp
+    best = likeliest(logp[None, :], min(k, len(logp)))[0]
+    others = np.ones(len(logp), dtype=bool)
     others[best] = False
-    rest = node.path + float(logsumexp(law[others]))
-    children = [TreeNode(n, int(i), float(law[i]), node.path + float(law[i]), None, None) for i in best]
+    rest = node.path + float(logsumexp(logp[others]))
+    children = [TreeNode(n, int(i), float(logp[i]), node.path + float(logp[i]), None, None) for i in best]
     return replace(node, rest=rest, n_rest=int(others.sum())), children

@@ -7,24 +7,24 @@ from collections.abc import Iterator
 
 from pofx.queries.next_unit.unit_search import UnitSearch
 
-# By the length of characters: how many of them begin with one lead byte, and 1 for that byte as a stray byte.
+# The number of characters of 2, 3 and 4 bytes that begin with the same lead byte, plus 1 for this byte as a stray byte.
 _MOST = {2: 64 + 1, 3: 4096 + 1, 4: 262144 + 1}
 # Masses below this are rounding errors of 0.
 _NONE = 1e-12
 
 
 def entropy_bounds(h: float, dropped: float, n: int) -> tuple[float, float]:
-    """Bound the entropy of a distribution near one of known entropy.
+    """Bound the entropy of a distribution near a distribution of known entropy.
 
-    |H(p) − H(q)| ≤ ε log(n − 1) + h(ε) for a total variation of ε ≤ 1 − 1/n (Fannes and Audenaert).
+        |H(p) − H(q)| ≤ ε log(n − 1) + h(ε) for a total variation of ε ≤ 1 − 1/n (Fannes and Audenaert)
 
     Args:
         h: The known entropy, nats.
-        dropped: The most by which the two differ, in total variation.
-        n: Number of outcomes.
+        dropped: The largest total variation between the two distributions.
+        n: The number of outcomes.
 
     Returns:
-        Lower and upper bound, nats.
+        A lower and an upper bound, nats.
     """
     most = math.log(n)
     if dropped <= 0:
@@ -38,9 +38,9 @@ def entropy_bounds(h: float, dropped: float, n: int) -> tuple[float, float]:
 def entropy_of_words(found: UnitSearch) -> tuple[float, float, float]:
     """Bound the entropy of a distribution of words from below.
 
-    A string whose continuations are not read counts as one outcome, or with the unit that it may yet belong to. Such a
-    coarser distribution has the smaller entropy. The number of words has no bound, and so their entropy has no upper
-    bound.
+    A string whose continuations are not read counts as one outcome, or as part of a unit to which the string may belong.
+    This makes the distribution coarser, and its entropy smaller. The number of words has no bound, so the entropy of words
+    has no upper bound.
 
     Args:
         found: The search for words.
@@ -55,7 +55,7 @@ def entropy_of_words(found: UnitSearch) -> tuple[float, float, float]:
 
 
 def entropy_of_characters(found: UnitSearch) -> tuple[float, float, float]:
-    """Bound the entropy of a distribution of characters: by lead byte, and of the other bytes given the lead byte.
+    """Bound the entropy of a distribution of characters, by lead byte and by the other bytes given the lead byte.
 
     Args:
         found: The search for characters.
@@ -95,7 +95,7 @@ def _outcomes(lead: bytes) -> int:
 
 
 def _open(found: UnitSearch) -> Iterator[float]:
-    """Masses of strings whose continuations are not read, without those that may yet be a boundary after a unit."""
+    """Yield the masses of strings whose continuations are not read, except strings that may be a boundary after a unit."""
     for node in found.nodes:
         table = found.automaton.table(node.at)
         for which, (byte, m) in enumerate(zip(node.bytes.tolist(), node.mass.tolist())):

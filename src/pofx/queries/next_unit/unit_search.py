@@ -15,24 +15,25 @@ from pofx.queries.segmentation.unit_automata import DONE, TextUnit, UnitAutomato
 
 # The most strings of bytes that are read in one call of the model.
 WIDTH = 32
-# A call reads no string whose mass is below this share of the heaviest. At first there are few strings to choose from.
+# The least mass of a string that a call reads, as a share of the heaviest string's mass: the first calls have few strings.
 SHARE = 1 / 64
-# A boundary of several bytes (a dash, a no-break space) may still add mass to a unit. The search reads such bytes while this
-# mass is more than this share of the unit's.
+# A boundary of several bytes (a dash, a no-break space) may still add mass to a unit. The search reads such bytes while they
+# may add more than this share of the unit's mass.
 OPEN = 1e-3
-# The most numbers of next-token distributions held at a time: 512 MB of float32. Beyond, the lightest strings are given up.
+# The most numbers of next-token distributions at a time: 512 MB of float32. The states of the lightest strings are dropped
+# where there would be more.
 MOST = 1 << 27
 
 
 @dataclass
 class UnitMass:
-    """The probability of one unit, so far as it is known.
+    """The known part of the probability of one unit.
 
     Attributes:
-        p: Probability under the computed distribution.
+        p: The probability under the computed distribution.
         low: The part of `p` that is certain.
-        dropped: Probability that hypotheses dropped by a beam may add.
-        open: Probability that bytes not yet read may add.
+        dropped: The probability that hypotheses dropped by a beam may add.
+        open: The probability that bytes not yet read may add.
     """
 
     p: float = 0.0
@@ -51,14 +52,14 @@ class _Node:
     """A string of bytes that was read.
 
     Attributes:
-        number: Number of the string.
+        number: The number of the string.
         read: The bytes.
-        at: State of the automaton after the bytes.
-        state: A batch of model states, one of which is after the bytes; None where it was given up.
+        at: The state of the automaton after the bytes.
+        state: A batch of model states, with a row for the string; None where the batch was dropped.
         row: The row of the string in `state`.
-        bytes: Bytes that may follow and end no unit, likeliest first.
-        mass: Probability of the string with each of these bytes after it.
-        dropped: Probability that a beam dropped on the way to the string.
+        bytes: The bytes that may follow and end no unit, likeliest first.
+        mass: The probability of the string followed by each of these bytes.
+        dropped: The probability that a beam dropped between the prefix and the end of the string.
     """
 
     number: int
@@ -73,23 +74,24 @@ class _Node:
 
 @dataclass
 class UnitSearch:
-    """Units met so far, and strings whose continuations are not read yet.
+    """The units that were found so far, and the strings whose continuations are not read yet.
 
-    Σ p + left = 1. Each call of `search_units` has a search of its own.
+    Σ p + left = 1. Local to one call of `search_units`.
 
     Attributes:
         lm: A model of bytes.
-        automaton: Tells where a unit ends.
-        units: The probability of each unit met.
-        left: Mass of the strings whose continuations are not read.
-        lost: Mass of the heaviest string that was given up to save memory.
-        calls: Calls of the model so far.
+        automaton: The automaton that finds the end of a unit.
+        units: The probability of each unit that was found.
+        left: The mass of the strings whose continuations are not read.
+        lost: The mass of the heaviest string that was dropped to save memory.
+        calls: The number of calls of the model so far.
         most: Log of an upper bound of P(prefix), nats.
-        dropped: Probability that a beam dropped before the end of the prefix.
-        off: Probability that a beam dropped in all: the most by which the computed distribution is off, in total variation.
+        dropped: The probability that a beam dropped before the end of the prefix.
+        off: The probability that a beam dropped in all, a bound on the error of the computed distribution in total
+            variation.
         nodes: The strings that were read.
-        heap: Strings to read next, by mass: (−mass, number of the node, place of the byte).
-        taken: Strings taken off the heap: (number of the node, place of the byte).
+        heap: The strings to read next, by mass: (−mass, number of the node, place of the byte).
+        taken: The strings that were taken off the heap: (number of the node, place of the byte).
     """
 
     lm: LM
@@ -106,12 +108,12 @@ class UnitSearch:
     taken: set[tuple[int, int]] = field(default_factory=set)
 
     def top(self, k: int) -> list[tuple[TextUnit, UnitMass]]:
-        """Return the k likeliest units met, likeliest first."""
+        """Return the k likeliest units that were found, likeliest first."""
         met = [(unit, f) for unit, f in self.units.items() if f.p > 0]
         return sorted(met, key=lambda u: (-u[1].p, u[0].spelled, u[0].end))[:k]
 
     def least(self, k: int) -> float:
-        """Return the probability of the k-th likeliest unit; 0 where fewer were met."""
+        """Return the probability of the k-th likeliest unit; 0 where fewer units were found."""
         largest = heapq.nlargest(k, (f.p for f in self.units.values()))
         return largest[-1] if len(largest) == k else 0.0
 
@@ -124,13 +126,13 @@ class UnitSearch:
         return -self.heap[0][0] if self.heap else 0.0
 
     def push(self, node: int, which: int) -> None:
-        """Put the heaviest remaining string of a node on the heap; a node has one string there at a time."""
+        """Put the heaviest remaining string of a node on the heap, which has at most one string of each node."""
         n = self.nodes[node]
         if n.state is not None and which < len(n.bytes):
             heapq.heappush(self.heap, (-float(n.mass[which]), node, which))
 
     def others_below(self, k: int) -> float:
-        """Return an upper bound of the probability, under the computed distribution, of any unit but the k likeliest."""
+        """Return an upper bound of the probability of any unit but the k likeliest, under the computed distribution."""
         shown = {unit for unit, _ in self.top(k)}
         met = max((f.p + f.open for unit, f in self.units.items() if unit not in shown), default=0.0)
         return max(met, self.heaviest, self.lost)
@@ -139,18 +141,18 @@ class UnitSearch:
 def search_units(lm: LM, state: State, automaton: UnitAutomaton, k: int, calls: int) -> UnitSearch:
     """Find the k likeliest units that may follow.
 
-    A string of bytes is as likely as all units that begin with it. So the search reads the heaviest string first. Once
-    no string is heavier than the k-th unit, no other unit can be likelier than the k found.
+    A string of bytes is at least as likely as any unit that begins with the string. So the search reads the heaviest string
+    first. Once no string is heavier than the k-th unit, no other unit can be likelier than these k units.
 
     Args:
         lm: A model of bytes.
-        state: One row, after the prefix.
-        automaton: Tells where a unit ends.
-        k: How many units to find.
+        state: The state after the prefix, of one row.
+        automaton: The automaton that finds the end of a unit.
+        k: The number of units to find.
         calls: The most calls of the model.
 
     Returns:
-        The search, with all units and strings that it met.
+        The search, with all units and strings that were found.
     """
     out = UnitSearch(lm, automaton)
     if state.bounds is not None:
@@ -172,7 +174,7 @@ def search_units(lm: LM, state: State, automaton: UnitAutomaton, k: int, calls: 
 
 
 def _unsettled(out: UnitSearch, k: int) -> list[tuple[int, int]]:
-    """Return the heaviest strings that may turn out to be a boundary after one of the k likeliest units."""
+    """Return the heaviest strings that may be a boundary after one of the k likeliest units."""
     units = {unit: f.p for unit, f in out.top(k) if f.open > OPEN * f.p}
     pending = []
     for number, node in enumerate(out.nodes) if units else ():
@@ -186,7 +188,7 @@ def _unsettled(out: UnitSearch, k: int) -> list[tuple[int, int]]:
 
 
 def _advance(out: UnitSearch, taken: list[tuple[int, int]]) -> None:
-    """Read these strings, in one call of the model."""
+    """Read the strings `taken`, in one call of the model."""
     out.calls += 1
     out.taken.update(taken)
     states: dict[int, list[tuple[int, int]]] = {}
@@ -195,7 +197,7 @@ def _advance(out: UnitSearch, taken: list[tuple[int, int]]) -> None:
     parts, rows, last = [], [], []
     for group in states.values():
         held = out.nodes[group[0][0]].state
-        assert held is not None  # noqa: S101  (ours: what is given up is not on the heap)
+        assert held is not None  # noqa: S101  (ours: strings of dropped states are not on the heap)
         parts.append(held.take([out.nodes[number].row for number, _ in group]))
         for number, which in group:
             node = out.nodes[number]
@@ -209,28 +211,28 @@ def _advance(out: UnitSearch, taken: list[tuple[int, int]]) -> None:
             last.append([byte])
     state = parts[0].cat(*parts[1:]) if len(parts) > 1 else parts[0]
     _read(out, rows, out.lm.extend(state, np.array(last)))
-    _give_up(out)
+    _drop_states(out)
 
 
 def _read(out: UnitSearch, rows: list[tuple[bytes, int, float, float]], state: State) -> None:
-    """Share out the mass of strings by the distributions after them: to units that are over, and to longer strings."""
-    # Mass that a beam holds in reserve counts as dropped. Else bytes would look likely only because little is known of them.
+    """Divide the mass of strings, by the distributions after the strings, among finished units and longer strings."""
+    # Mass in reserve of a beam counts as dropped: its uniform share would make bytes look likely that are not.
     logp = state.logp if state.bounds is None else state.bounds.logp
-    laws = np.exp(np.asarray(logp, dtype=np.float64))
+    every = np.exp(np.asarray(logp, dtype=np.float64))
     for row, (read, at, p, before) in enumerate(rows):
-        law, table = laws[row] / laws[row].sum(), out.automaton.table(at)
+        following, table = every[row] / every[row].sum(), out.automaton.table(at)
         low, dropped = _bounds(out, state, row, p)
         out.off += max(dropped - before, 0.0)
         shares: dict[TextUnit, float] = {}
-        for byte in np.flatnonzero((table == DONE) & (law[:256] > 0)).tolist():
+        for byte in np.flatnonzero((table == DONE) & (following[:256] > 0)).tolist():
             unit = out.automaton.unit(at, read, byte)
-            shares[unit] = shares.get(unit, 0.0) + law[byte]
-        if len(law) > 256 and law[256] > 0:
-            unit = out.automaton.ended(at, read)
-            shares[unit] = shares.get(unit, 0.0) + law[256]
-        going = np.flatnonzero((table != DONE) & (law[:256] > 0))
-        going = going[np.argsort(-law[going], kind="stable")]
-        mass = p * law[going]
+            shares[unit] = shares.get(unit, 0.0) + following[byte]
+        if len(following) > 256 and following[256] > 0:
+            unit = out.automaton.unit_at_end(at, read)
+            shares[unit] = shares.get(unit, 0.0) + following[256]
+        going = np.flatnonzero((table != DONE) & (following[:256] > 0))
+        going = going[np.argsort(-following[going], kind="stable")]
+        mass = p * following[going]
         out.left += float(mass.sum())
         opened: dict[TextUnit, float] = {}
         for byte, m in zip(going.tolist(), mass.tolist()):
@@ -248,7 +250,7 @@ def _read(out: UnitSearch, rows: list[tuple[bytes, int, float, float]], state: S
 
 
 def _bounds(out: UnitSearch, state: State, row: int, p: float) -> tuple[float, float]:
-    """Return the certain mass of the string of a row, and the mass dropped on the way from the prefix to it."""
+    """Return the certain mass of the string of a row, and the mass dropped between the prefix and the string's end."""
     bounds = state.bounds
     if bounds is None or np.isneginf(bounds.dropped[row]):
         return p, 0.0
@@ -256,8 +258,8 @@ def _bounds(out: UnitSearch, state: State, row: int, p: float) -> tuple[float, f
     return min(kept, p), max(dropped - out.dropped, 0.0)
 
 
-def _give_up(out: UnitSearch) -> None:
-    """Let go of the states whose heaviest string is lightest, until the states that are held fit the bound."""
+def _drop_states(out: UnitSearch) -> None:
+    """Drop the states whose heaviest string is lightest, until the remaining states are within `MOST`."""
     best: dict[int, float] = {}
     numbers: dict[int, int] = {}
     for k, node in enumerate(out.nodes):

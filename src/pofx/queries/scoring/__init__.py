@@ -1,1 +1,1 @@
-"""Log p of texts, term by term, also given a prefix."""
+"""Log p of texts, term by term, with or without a prefix."""

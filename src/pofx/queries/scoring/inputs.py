@@ -20,10 +20,10 @@ class Group:
     """Texts that one model scores.
 
     Attributes:
-        lm: The model; where the prefix is ids, the model that starts with them.
-        rows: The places of the texts in the call.
+        lm: The model; for a prefix of ids, the model after these ids.
+        rows: The numbers of the texts in the call.
         texts: The texts as the model reads them.
-        prefixes: The prefix of each text as the model reads it; "" for none, or for a prefix of ids.
+        prefixes: The prefix of each text as the model reads it; "" for no prefix, or for a prefix of ids.
         changed: The normalizers that changed each text or its prefix, "" for none.
         ids: The prefix of ids, or None.
     """
@@ -37,12 +37,12 @@ class Group:
 
 
 def read_groups(lm: LM, texts: Sequence[Text], given: Given | Sequence[Given]) -> list[Group]:
-    """Group texts by the model that reads them: a model that starts with a prefix of ids is another model.
+    """Group texts by the model that reads them, since a model after a prefix of ids is another model.
 
     Args:
         lm: The model.
         texts: Texts as the user wrote them.
-        given: One prefix for all texts, or one for each.
+        given: One prefix for all texts, or one prefix for each text.
 
     Returns:
         One group for all prefixes that are strings, and one for each prefix of ids.
@@ -73,10 +73,10 @@ RecordT = TypeVar("RecordT", bound=_Record)
 
 
 def prefix_per_text(given: Any, n: int) -> list[Any]:
-    """The argument `given` as one prefix a text.
+    """Return the argument `given` as one prefix a text.
 
     Args:
-        given: One prefix for all texts, or one for each of them.
+        given: One prefix for all texts, or one prefix for each text.
         n: The number of texts.
 
     Raises:
@@ -85,7 +85,7 @@ def prefix_per_text(given: Any, n: int) -> list[Any]:
     prefixes = [given] * n if isinstance(given, str | bytes | Prefix) else list(given)
     if len(prefixes) != n:
         raise BadValue(
-            f"expected one prefix, or one for each of {n} texts, got {len(prefixes)}",
+            f"expected one prefix, or one prefix for each of {n} texts, got {len(prefixes)}",
             "pass one prefix for each text",
             argument="given",
         )
@@ -100,7 +100,7 @@ def read_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[str | bytes],
         texts: Texts as the user wrote them.
 
     Returns:
-        The texts that the model reads, and for each the normalizers that changed it, "" for none.
+        The texts that the model reads, and the normalizers that changed each text, "" for none.
 
     Right: `texts, changed = read_texts(lm, texts)`, then `name_normalizers(records, changed)`. Wrong: dividing bits by the
     bytes of the text as the user wrote it.
@@ -110,14 +110,14 @@ def read_texts(lm: LM, texts: Sequence[str | bytes]) -> tuple[list[str | bytes],
 
 
 def name_normalizers(records: Sequence[RecordT], changed: Sequence[str]) -> list[RecordT]:
-    """Note in the terms of each record which normalizers changed its text.
+    """Return the records with the normalizers that changed the text of each in its terms.
 
     Args:
         records: One record a text, in order.
         changed: Normalizers of each text, as `read_texts` returns them.
 
     Returns:
-        The records, changed where a text was.
+        The records; only the records of changed texts differ.
     """
     return [
         replace(r, terms=replace(r.terms, normalized=by)) if by else r  # type: ignore[type-var]

@@ -1,4 +1,4 @@
-"""Where a prefix ends and a text begins: which tokens may span that place, and how they are counted."""
+"""The joins of a prefix and a text: the tokens that may span the join, and how such tokens are counted."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ JOIN_REQUESTS = ("auto", "token", "exact", "error")
 JoinKind = Literal["token", "exact", "healed"]
 Text = str | bytes
 
-# "auto" joins texts of at most so many bytes exactly, at two to four tokens a byte: labels, words and answers. A longer text
-# is healed at its join only, at the cost of one pass over its tokens.
+# The most bytes of a text that "auto" joins exactly, at two to four tokens a byte: labels, words and answers. A longer text
+# gets a healed join, at the cost of one pass over its tokens.
 MOST_EXACT_BYTES = 64
 
 
 def choose_joins(
     lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], asked: JoinRequest
 ) -> list[JoinKind]:
-    """Choose for each prefix and its text how the two join.
+    """Choose the join of each prefix and its text.
 
     Args:
         lm: The model.
         texts: Texts.
         prefixes: The prefix of each text, "" for none.
-        asked: The join that the caller asks for, as `boundary` of `score`.
+        asked: The join that the caller requests, as `boundary` of `score`.
 
     Returns:
         One kind of join a text.
@@ -48,7 +48,7 @@ def choose_joins(
     if asked not in JOIN_REQUESTS:
         raise BadValue(
             f"expected one of {', '.join(map(repr, JOIN_REQUESTS))}, got {asked!r}",
-            "write one of these",
+            "write one of these joins",
             argument="boundary",
         )
     if asked == "token" or (asked != "error" and lm.vocab.unambiguous):
@@ -76,11 +76,11 @@ def choose_joins(
 
 
 def _cut_between(lm: LM, before: bytes, after: bytes, known: dict[bytes, list[int] | None]) -> bool:
-    """Return whether the tokens of prefix and text together are the tokens of the prefix, then those of the text."""
+    """Return whether the tokens of prefix and text together are the prefix's tokens followed by the text's tokens."""
     if before not in known:
         known[before] = _encoded(lm, before)
     first, both = known[before], _encoded(lm, before + after)
-    if both is None:  # whoever encodes the faulty part alone names it in the error
+    if both is None:  # the error comes later, when each part is encoded alone
         return True
     if first is None or both[: len(first)] != first:
         return False
@@ -105,7 +105,7 @@ def score_exact(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: W
         lm: The model.
         texts: Texts.
         prefixes: The prefix of each text, "" for none.
-        want: What else to report at each byte.
+        want: The request for more numbers at each byte.
 
     Returns:
         One record a text, in order; its tokens are bytes.
@@ -147,17 +147,19 @@ def score_exact(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: W
 def score_healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: Want) -> list[Scored]:
     """Score texts in tokens, of which the first may begin inside the prefix.
 
-    log p(tokens of prefix and text together) − log P(prefix), nats. The prefix counts in all its spellings, with bounds. The
-    text counts in one spelling, so the number is a lower bound of the text's own.
+        log p(tokens of prefix and text together) − log P(prefix), nats
+
+    The prefix counts in all its spellings, with bounds. The text counts in one spelling, so the number is a lower bound of
+    log p of the text as a string.
 
     Args:
         lm: The model.
         texts: Texts.
         prefixes: The prefix of each text, not empty.
-        want: What else to report at each position.
+        want: The request for more numbers at each position.
 
     Returns:
-        One record a text, in order. A text whose tokenizer cuts the prefix otherwise is scored by `score_exact`.
+        One record a text, in order. `score_exact` scores a text before which the tokenizer cuts the prefix in another way.
 
     Raises:
         Impossible: A prefix has probability zero.
@@ -187,7 +189,7 @@ def score_healed(lm: LM, texts: Sequence[Text], prefixes: Sequence[Text], want: 
     paths = [np.append(ids[i], end).astype(np.int64) for i, _ in cut]
     trace = lm.forward(paths, want, [head[i] for i, _ in cut])
     for k, (i, tail) in enumerate(cut):
-        # The first token that ends after the prefix; EOS where no token does.
+        # The text begins with the first token that ends after the prefix, or with EOS where there is no such token.
         size = len(to_bytes(prefixes[i]))
         first = int(np.searchsorted(reach[i][1:], size, side="right"))
         record = _record(lm, texts[i], prefixes[i], ids[i][first:], trace, k, first - head[i])
@@ -237,7 +239,7 @@ def _record(lm: LM, text: Text, prefix: Text, tokens: Ints, trace: Trace, k: int
 
 
 def _by_prefix(prefixes: Sequence[Text]) -> list[tuple[Text, list[int]]]:
-    """Return the distinct prefixes, and which texts have each."""
+    """Return the distinct prefixes, and the numbers of the texts with each prefix."""
     rows: dict[tuple[type, Text], list[int]] = {}
     for i, g in enumerate(prefixes):
         rows.setdefault((type(g), g), []).append(i)

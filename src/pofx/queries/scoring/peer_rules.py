@@ -1,4 +1,4 @@
-"""Which terms of the chain rule other tools add up, and with which x0."""
+"""The terms of the chain rule that other tools add up, and their x0."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Literal
 BeginSource = Literal["tokenizer", "bos", "bos or eos", "x0"]
 Statistic = Literal["sum", "mean", "perplexity", "log10"]
 
-# Tokens in a chunk of llama-perplexity without its option -c.
+# The number of tokens in a chunk of llama-perplexity without its option -c.
 CHUNK = 512
 
 
 @dataclass(frozen=True)
 class PeerRule:
-    """Which terms of log p(x1|B) … log p(xn|x<n), log p(E|x) a tool adds up, and what the tool makes of the sum.
+    """The terms of log p(x1|B) … log p(xn|x<n), log p(E|x) that a tool adds up, and the number that it prints.
 
     Attributes:
-        front: Where the B of the tool comes from: the tokens that the tokenizer adds by itself ("tokenizer"; without
-            any, the first token is dropped), the declared BOS ("bos"), BOS or else EOS ("bos or eos"), or the x0 of an
-            n-gram ("x0").
+        front: The source of the B of the tool. "tokenizer": the tokens that the tokenizer adds by itself; without such
+            tokens the first token is dropped. "bos": the declared BOS. "bos or eos": BOS, or EOS without a BOS. "x0": the
+            x0 of an n-gram.
         end: Whether the tool counts p(EOS|x).
-        sum: What the tool prints: the sum, the mean, exp(−mean), or the sum in log10.
-        unit: Unit of the printed number.
-        chunk: Tokens in a chunk, for a tool that cuts texts into chunks; else None.
+        sum: The number that the tool prints: the sum, the mean, exp(−mean), or the sum in log10.
+        unit: The unit of the printed number.
+        chunk: The number of tokens in a chunk, for a tool that cuts texts into chunks; else None.
     """
 
     front: BeginSource

@@ -1,4 +1,4 @@
-"""What other tools print for a text: sums of some terms of the chain rule, each with that tool's own x0."""
+"""The numbers that other tools print for a text: sums of some terms of the chain rule, each with the tool's own x0."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pofx.vocab.vocabulary import to_bytes
 
 @dataclass(frozen=True)
 class PeerTerm:
-    """One token of a text, as another tool counts it.
+    """A token of a text, as another tool counts it.
 
     Attributes:
-        token: The token as people read it.
-        id: Its id.
-        nats: log p of the token as the tool conditions it, nats; None where the tool computes none.
+        token: The token in printable form.
+        id: The id of the token.
+        nats: log p of the token as the tool conditions it, nats; None where the tool computes no log p.
         counted: Whether the tool adds the term up.
     """
 
@@ -41,10 +41,10 @@ class PeerScore:
     Attributes:
         peer: The tool.
         value: The number, in `unit`.
-        unit: Its unit.
-        statistic: What the tool makes of the terms: their sum, mean, perplexity, or sum in log10.
+        unit: The unit of the number.
+        statistic: The statistic of the terms that the tool prints: their sum, mean, perplexity, or sum in log10.
         terms: Every token of the text, counted or not.
-        note: Which terms the number is made of, in words.
+        note: The terms that are in the number, in words.
     """
 
     peer: str
@@ -58,22 +58,22 @@ class PeerScore:
 def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> PeerScore:
     """Compute the number that another tool prints for a text under this model, and every term of it.
 
-    The terms are pofx's own: log p(x_i | B, x_<i) after the tool's B. pofx might not take B for x0, and p(x1|B) may be no
-    better than chance. A text is encoded as text. Three things are not reproduced: how a tool reads "</s>" within a text,
-    the padding of its batches, and the precision of its softmax.
+    The terms are computed by pofx: log p(x_i | B, x_<i) after the tool's B. B need not be an x0 of the model, and p(x1|B)
+    may be no better than chance. A text is encoded as text. Three properties of tools are not reproduced: how a tool reads
+    "</s>" within a text, the padding of its batches, and the precision of its softmax.
 
     Args:
         lm: The model.
         text: The text.
         peer: The tool, a key of `PEERS`.
-        chunk: Tokens in a chunk, for a tool that cuts texts into chunks; None: the tool's own default.
+        chunk: The number of tokens in a chunk, for a tool that cuts texts into chunks; None for the tool's own default.
 
     Returns:
         The number with its terms.
 
     Raises:
         BadValue: The tool is unknown, or would stop at this text or this model.
-        NoEOS: The tool counts EOS, and the model has none.
+        NoEOS: The tool counts EOS, and the model has no EOS.
         TooLong: The tool would crash or cut the text.
 
     Right: `as_peer(load("smollm2"), "The cat sat on the mat.", "minicons").value`.
@@ -82,7 +82,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
     rule = PEERS.get(peer)
     if rule is None:
         raise BadValue(
-            f"expected one of {', '.join(PEERS)}, got {peer!r}", "write one of these", argument="peer"
+            f"expected one of {', '.join(PEERS)}, got {peer!r}", "write one of these tools", argument="peer"
         )
     marks = _marks_of(lm)
     as_words = peer == "kenlm" and lm.vocab.control.unknown is not None
@@ -114,12 +114,12 @@ def _unknown_note(n: int) -> str:
     )
 
 
-# --- what stands around a text ------------------------------------------------------------------------------------
+# --- the tokens around a text ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Marks:
-    """Control tokens that a tokenizer puts around texts. own: the model itself puts x0 before a text."""
+    """The control tokens that a tokenizer puts around texts; `own` says whether the model itself puts x0 before a text."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]
@@ -133,7 +133,7 @@ def _marks_of(lm: LM) -> _Marks:
         # The tokenizer.json of a model of pofx's own puts x0 before every text.
         x0 = lm.begin.id if lm.begin.id is not None else lm.vocab.size
         return _Marks((x0,), (), x0, lm.vocab.end, own=True)
-    # Each id has one role, "bos" before others. An EOS that is also BOS, as in GPT-2, comes from the vocabulary.
+    # An id has one role, and "bos" comes first. So the vocabulary names an EOS that is also BOS, as in GPT-2.
     control = lm.vocab.control
     roles = dict(control.candidates)
     return _Marks(
@@ -146,14 +146,14 @@ def _marks_of(lm: LM) -> _Marks:
 
 
 def _tokens_around(marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the tokens that the tool puts before and after those of a text."""
+    """Return the tokens that the tool puts before and after the tokens of a text."""
     if rule.front == "tokenizer":
         return marks.before, marks.after
     end = (marks.end,) if rule.end and marks.end is not None else ()
     if rule.end and not end:
         raise NoEOS(
-            f"{peer} puts EOS after a text, but this model has none",
-            "choose a tool that puts none, such as lm-eval",
+            f"{peer} puts EOS after a text, but this model has no EOS",
+            "choose a tool without EOS, such as lm-eval",
         )
     if rule.front == "x0" and not marks.own:
         raise BadValue(
@@ -165,7 +165,7 @@ def _tokens_around(marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int,
         begin = marks.end
     if begin is None:
         raise BadValue(
-            f"{peer} puts a declared BOS before a text, but the tokenizer of this model declares none", None
+            f"{peer} puts a declared BOS before a text, but the tokenizer of this model declares no BOS", None
         )
     return (begin,), end
 
@@ -204,7 +204,7 @@ def _score_whole(
 def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRule, size: int) -> PeerScore:
     """Return the number of a tool that cuts texts into chunks without overlap.
 
-    Of each chunk, the tokens of the second half count, given the tokens before them in the chunk.
+    The tokens of the second half of each chunk count, given the tokens before them in the chunk.
     """
     stream = [*marks.before, *ids]
     if len(stream) < 2 * size:
@@ -246,7 +246,7 @@ def _summarise(nats: Sequence[float], how: Statistic) -> float:
 
 
 def _log_probs(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str) -> list[float]:
-    """Log p of path[skip:], each token given all tokens before it in the path, nats; the first token of a path may be x0."""
+    """Return log p of path[skip:], each token given all earlier tokens of the path, nats; path[0] may be x0."""
     if len(path) <= skip:
         return []
     core = lm if marks.own else lm.bare()
@@ -255,7 +255,7 @@ def _log_probs(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str)
         raise TooLong(
             f"{peer} reads a text in one window, here of {core.context:,} tokens, got {len(path) - 1:,}; it "
             "would crash or cut the text",
-            Advice("score it as pofx does", "score(lm, texts)", "without --as"),
+            Advice("score the text as pofx does", "score(lm, texts)", "without --as"),
         )
     asked = path[1:] if marks.own else path
     trace = core.forward([np.array(asked, dtype=np.int64)], skip=skip - marks.own)
@@ -263,13 +263,13 @@ def _log_probs(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str)
 
 
 def _fits_window(lm: LM, marks: _Marks, n: int) -> bool:
-    """Return whether a path of n tokens fits one window; its last token is no input. Our own models have a window rule."""
+    """Return whether a path of n tokens, whose last token is no input, fits one window; True for a model fitted here."""
     core = None if marks.own else lm.bare()
     return core is None or core.context is None or n <= core.context + 1
 
 
 def _show_token(lm: LM, i: int, marks: _Marks | None = None) -> str:
-    """Return a token as people read it; a control token by the name that its tokenizer has for it."""
+    """Return a token in printable form; a control token has the name that its tokenizer declares."""
     if marks is not None and marks.own and i == marks.begin:
         return lm.begin.text or "x0"
     return token_name(lm.vocab, i)

@@ -25,26 +25,27 @@ def score(
 ) -> list[Scored]:
     """Score texts: log p(text | given), term by term.
 
-    log p(text | given) = Σ log p(x_i | given, x_<i) + log p(EOS | given, text), nats.
+        log p(text | given) = Σ log p(x_i | given, x_<i) + log p(EOS | given, text), nats
 
     Args:
         lm: The model.
         texts: A list of texts.
-        given: One prefix for all texts, or one for each: a string, or a conversation (`chat`), which is read as ids.
-        want: What else to report at each position: entropy, rank, likeliest tokens.
-        boundary: How a prefix and its text join, where a text has more than one spelling:
+        given: One prefix for all texts, or one prefix for each text: a string, or a conversation (`chat`), which is read as
+            ids.
+        want: The request for more numbers at each position: entropy, rank, likeliest tokens.
+        boundary: The join of a prefix and its text, for a text with more than one spelling:
 
             - "auto": The prefix and the text are strings. Where `encode` cuts between them, each is cut into tokens by
-              itself. Elsewhere (mid-word, or after a space) a text of up to 64 bytes is joined as by "exact". A longer
-              text is healed: log p(tokens of prefix and text together) − log P(prefix), so that the first token may
+              itself. Elsewhere (within a word, or after a space) a text of up to 64 bytes gets an exact join. A longer text
+              gets a healed join: log p(tokens of prefix and text together) − log P(prefix), so that the first token may
               begin inside the prefix.
-            - "exact": log p(xy) − log P(x), whatever tokens span the join or spell the text. The terms are bytes, have
-              bounds, and cost one to four tokens each.
+            - "exact": log p(xy) − log P(x), summed over all tokens that may span the join or spell the text. The terms are
+              bytes, have bounds, and cost one to four tokens each.
             - "token": The prefix and the text are each cut into tokens, so that the text begins with a new token.
             - "error": As "token", but the call is refused where `encode` does not cut between prefix and text.
 
     Returns:
-        One record a text, in order; `Terms.boundary` says which join was used.
+        One record a text, in order; `Terms.boundary` names the join.
 
     Raises:
         NoBOS: The model has no x0, and `given` is empty.
@@ -100,13 +101,13 @@ def log_prob(
     given: Given = "",
     boundary: JoinRequest = "auto",
 ) -> float:
-    """Log p(text | given) of one complete text, EOS included, nats.
+    """Compute log p(text | given) of one complete text, EOS included, nats.
 
     Args:
         lm: The model.
         text: The text.
         given: The prefix to condition on: a string, or a conversation (`chat`).
-        boundary: How the prefix and the text join, as in `score`.
+        boundary: The join of the prefix and the text, as in `score`.
 
     Returns:
         A number of nats, at most 0; −inf for a text of probability zero.
@@ -115,8 +116,8 @@ def log_prob(
         NoEOS: Texts of the model never end.
         PofxError: The errors of `score`.
 
-    Right: `log_prob(lm, " world", given="hello")`. Wrong: adding this to `log_prob(lm, "hello")`, which counts the EOS of a
-    text that ends there. log p(xy) = `prefix_log_prob(lm, x)` + `log_prob(lm, y, given=x)`.
+    Right: `prefix_log_prob(lm, x) + log_prob(lm, y, given=x)` for log p(xy). Wrong: `log_prob(lm, x)` in this sum, since it
+    counts the EOS of a text that ends after x.
     """
     return score(lm, [text], given, boundary=boundary)[0].total
 
@@ -127,13 +128,13 @@ def prefix_log_prob(
     given: Given = "",
     boundary: JoinRequest = "auto",
 ) -> float:
-    """Log P(text | given): the probability that a text starts with `text`, given its prefix, nats; no EOS term.
+    """Compute log P(text | given): the log-probability that a text starts with `text`, nats, without an EOS term.
 
     Args:
         lm: The model.
         text: The beginning of texts.
         given: The prefix to condition on: a string, or a conversation (`chat`).
-        boundary: How the prefix and the text join, as in `score`.
+        boundary: The join of the prefix and the text, as in `score`.
 
     Returns:
         A number of nats, at most 0.
@@ -141,6 +142,7 @@ def prefix_log_prob(
     Raises:
         PofxError: The errors of `score`.
 
-    Right: `prefix_log_prob(lm, "The cat")`. Wrong: summing this over strings: prefixes of one text are not exclusive events.
+    Right: `prefix_log_prob(lm, "The cat")`. Wrong: summing P over strings, since prefixes of one text are not exclusive
+    events.
     """
     return score(lm, [text], given, boundary=boundary)[0].prefix_total

@@ -1,4 +1,4 @@
-"""One text and the terms of its log-probability, read off one pass of the model over many texts."""
+"""One text and the terms of its log-probability, taken from one pass of the model over many texts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pofx.transforms.given import check_possible
 from pofx.units import bits_per_byte
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
-# The first advice for a model without EOS; the command line gives it where the verb has the option.
+# The first advice for a model without EOS. The command line gives this advice only for verbs with the option.
 ASK_FOR_PREFIXES = Advice(
     "ask for log P of prefixes", "prefix_log_prob, prefix_total", "--prefix", parameter="prefix"
 )
@@ -48,19 +48,19 @@ class Scored(Shown, HasTable):
         given: The prefix, "" for none.
         tokens: Ids of the text, `[t]`.
         logp: log p(x_i | x_<i), nats, `[t + 1]`; the last entry is of EOS. `[t]` for a model without EOS.
-        terms: What was counted, and under which rules.
+        terms: The terms that were counted, and their rules.
         vocab: The vocabulary that spells the tokens.
-        seen: Effective context of each entry of `logp`: how many tokens its distribution is conditioned on, x0 and the
-            prefix included.
-        entropy: Entropy of the next-token distribution of each entry, nats; None unless asked for with `Want`.
-        rank: 1 + number of likelier tokens, of each entry; None unless asked for.
-        top_ids: The k likeliest tokens of each entry, `[t + 1, k]`; None unless asked for.
-        top_logp: Their log p, nats; None unless asked for.
+        seen: The effective context of each entry of `logp`: the number of tokens that its distribution is conditioned on,
+            x0 and the prefix included.
+        entropy: Entropy of the next-token distribution of each entry, nats; None unless a `Want` requests it.
+        rank: 1 + the number of likelier tokens, for each entry; None unless a `Want` requests it.
+        top_ids: The k likeliest tokens of each entry, `[t + 1, k]`; None unless a `Want` requests them.
+        top_logp: log p of the k likeliest tokens, nats; None unless a `Want` requests them.
         low: Terms whose running sums are lower bounds, nats (`Trace`); None where the model has no bounds.
         high: Terms whose running sums are upper bounds, nats; None where the model has no bounds.
-        inside: Number of bytes of the first token that lie in `given`, where `terms.boundary` is "healed"; 0 elsewhere.
+        inside: The number of bytes of the first token that lie in `given`, where `terms.boundary` is "healed"; else 0.
 
-    Right: `score(lm, ["a"])[0].total`. Wrong: `logp.sum()` for a prefix, which counts EOS; `prefix_total` leaves it out.
+    Right: `score(lm, ["a"])[0].total`. Wrong: `logp.sum()` for a prefix, which counts EOS; `prefix_total` does not.
     """
 
     text: str | bytes
@@ -97,21 +97,21 @@ class Scored(Shown, HasTable):
 
     @property
     def prefix_total(self) -> float:
-        """Log P(text | given), nats: the text and anything after it, so no EOS term."""
+        """Log P(text | given), nats, of all texts that begin with `text`, so without an EOS term."""
         return float(self.logp[: len(self.tokens)].sum())
 
     @property
     def bits_per_byte(self) -> float:
-        """−log2 p(text | given) by the bytes of the text; of a prefix −log2 P. nan for a text of no bytes."""
+        """−log2 p(text | given), or −log2 P of a prefix, divided by the bytes of the text; nan for a text of no bytes."""
         return bits_per_byte(-(self.total if self.terms.end else self.prefix_total), self.terms.bytes)
 
     @property
     def token_strings(self) -> list[str]:
-        """A printable name of each entry of `logp`, such as "␣cat"; the last one is "EOS" where EOS is a term."""
+        """A printable name of each entry of `logp`, such as "␣cat"; the last name is "EOS" where EOS is a term."""
         return [*(self.vocab.show(int(i)) for i in self.tokens), *["EOS"] * self.terms.end]
 
     def table_columns(self) -> list[TableColumn]:
-        """Return the columns of `to_arrow`, a row an entry of `logp`: names as in the JSON of `score --tokens`, nats."""
+        """Return the columns of `to_arrow`, with a row for each entry of `logp`, and names as in `score --tokens --json`."""
         ids = [*map(int, self.tokens), *[self.vocab.end] * self.terms.end]
         spelled = [*(self.vocab.token_bytes[i] for i in self.tokens), *[None] * self.terms.end]
         size = len(to_bytes(self.text))
@@ -132,7 +132,7 @@ class Scored(Shown, HasTable):
         return out
 
     def without_end(self) -> Scored:
-        """Return the record of the text as a prefix: it has no EOS term, and `terms` says so."""
+        """Return the record of the text as a prefix, without an EOS term and with `terms.end` False."""
         t = len(self.tokens)
         return replace(
             self,
@@ -158,7 +158,7 @@ class Scored(Shown, HasTable):
         return self._bounds(self.prefix_total, len(self.tokens))
 
     def _bounds(self, value: float, n: int) -> tuple[float, float]:
-        if self.low is None or self.high is None:  # an interpolation of models with bounds reports none
+        if self.low is None or self.high is None:  # an interpolation of models with bounds has no bounds
             return (float("-inf"), 0.0) if self.terms.kind == "interval" else (value, value)
         # Where nothing was left out, both bounds are the value up to rounding.
         return min(float(self.low[:n].sum()), value), max(float(self.high[:n].sum()), value)
@@ -173,8 +173,8 @@ class TokenPaths:
         prefixes: The prefix of each text.
         vocabs: The vocabulary that spells each text.
         ids: Tokens of each text.
-        paths: Tokens of each prefix, its text, and EOS where the model has one.
-        skips: Number of tokens of each prefix.
+        paths: Tokens of each prefix, its text, and EOS where the model has EOS.
+        skips: The number of tokens of each prefix.
     """
 
     texts: tuple[str | bytes, ...]
@@ -204,7 +204,7 @@ class TokenPaths:
             check_possible(lm, list(asked.values()), list(asked))
 
     def _known(self, lm: LM) -> tuple[Sequence[bool], Sequence[bool]]:
-        """Whether the model was fitted on each text with its prefix, and whether its weights were chosen by that text."""
+        """Return whether the model was fitted on each text with its prefix, and whether the text chose its weights."""
         if not lm.fitted:
             return [False] * len(self.texts), [False] * len(self.texts)
         both = [to_bytes(g) + to_bytes(x) for g, x in zip(self.prefixes, self.texts)]
@@ -215,7 +215,7 @@ class TokenPaths:
 
         Args:
             lm: The model that made the pass.
-            trace: What the pass reported.
+            trace: The trace of the pass.
             first: The entry of `trace` that belongs to the first path.
 
         Returns:
@@ -270,7 +270,7 @@ def score_tokens(
         lm: The model.
         texts: Texts.
         prefixes: The prefix of each text, "" for none.
-        want: What else to report at each position.
+        want: The request for more numbers at each position.
 
     Returns:
         One record a text, in order.
@@ -284,7 +284,7 @@ def score_tokens(
 
 
 def _encoded(vocabs: Sequence[Vocab], texts: Sequence[str | bytes]) -> list[NDArray[np.int64]]:
-    """Return the ids of each text by the vocabulary beside it; texts of one vocabulary are encoded in one call."""
+    """Return the ids of each text by its vocabulary; texts of one vocabulary are encoded in one call."""
     if all(v is vocabs[0] for v in vocabs):
         return vocabs[0].encode_many(texts) if texts else []
     out = [np.zeros(0, dtype=np.int64)] * len(texts)

@@ -1,4 +1,4 @@
-"""Scores of any number of texts in constant memory: the texts are answered in blocks, and results come in order."""
+"""Scores of any number of texts in constant memory: texts are scored in blocks, and results come in order."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from pofx.vocab.vocabulary import to_bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
-# A text and its prefix; or the error that stands for both.
+# A text and its prefix; or the error that takes the place of both.
 Question = tuple[str | bytes, str | bytes] | PofxError
 # A function of texts and their prefixes that returns one result for each text.
 Query = Callable[[Sequence[str | bytes], Sequence[str | bytes]], Sequence[R]]
 
-# The texts of a block are scored together. In a larger block a family can sort and share more texts. But a stopped run
-# goes on after its last whole block, and the rate of a run is known only after the first block.
+# The most texts and bytes of a block, whose texts are scored together. In a larger block a family can sort and share more
+# texts. But a stopped run is resumed after its last whole block, and the rate of a run is known only after the first block.
 TEXTS = 512
 BYTES = 1 << 16
-# Products of a neural network in a block: about 5 s of one core, at 80 GFLOP/s as measured. The bound depends on the model
-# and never on the clock, so that a resumed run has the same blocks as a run that was not stopped.
+# The most products of a neural network in a block: about 5 s of one core, at 80 GFLOP/s as measured. The bound depends on
+# the model and never on the clock, so that a resumed run has the same blocks as a run that was not stopped.
 PRODUCTS = 2 * 10**11
 BYTES_A_TOKEN = 4
 LEAST_BYTES = 256
 
 
 def block_bytes(lm: LM) -> int:
-    """Bound the bytes of text in a block: the more products the model takes for a token (`LM.work`), the fewer bytes."""
+    """Return the most bytes of text in a block, which are fewer for a model of more products a token (`LM.work`)."""
     return BYTES if not lm.work else min(BYTES, max(LEAST_BYTES, BYTES_A_TOKEN * PRODUCTS // lm.work))
 
 
 def block_size(lm: LM) -> BlockSize:
-    """Bound a block by texts and by bytes, for this model."""
+    """Return the bounds of a block, in texts and in bytes, for a model."""
     return BlockSize(TEXTS, block_bytes(lm))
 
 
@@ -53,19 +53,19 @@ def score_stream(
 ) -> Iterator[list[tuple[T, Scored | PofxError]]]:
     """Score any number of items in constant memory.
 
-    An error that concerns one item (`NotText`, `TooLong`, `Impossible`, `NoBOS`) is the result of that item, and loses no
-    other item. Where blocks begin depends on the items and the model alone, and the results of a block depend on the block
-    alone. So whoever starts again at the start of a block gets the same numbers.
+    An error that concerns one item (`NotText`, `TooLong`, `Impossible`, `NoBOS`) is the result of that item, and does not
+    affect other items. The cuts between blocks depend on the items and the model alone, and the results of a block depend
+    on the block alone. So a run that is resumed at the start of a block has the same numbers.
 
     Args:
         lm: The model.
-        items: Any number of items, read as they are needed.
-        ask: Returns the text of an item and its prefix ("" for none), or an error that stands for both.
-        want: What else to report at each position.
+        items: Any number of items, which are read as they are needed.
+        ask: A function that returns the text of an item and its prefix ("" for none), or an error in place of both.
+        want: The request for more numbers at each position.
         texts: The most texts in a block.
-        n_bytes: The most bytes in a block; a prefix counts once a block, and one larger text is a block of its own.
-            None: `block_bytes(lm)`.
-        boundary: How a prefix and its text join, as in `score`.
+        n_bytes: The most bytes in a block; a prefix counts once a block, and one larger text is a block of its own. None
+            stands for `block_bytes(lm)`.
+        boundary: The join of a prefix and its text, as in `score`.
 
     Yields:
         Blocks of (item, its record or its error), in order.
@@ -93,17 +93,17 @@ def stream(
     """Answer any number of items in constant memory, by any query.
 
     Args:
-        items: Any number of items, read as they are needed.
-        ask: Returns the text of an item and its prefix, or an error that stands for both.
-        answer: Returns one result a text, for texts and their prefixes.
+        items: Any number of items, which are read as they are needed.
+        ask: A function that returns the text of an item and its prefix, or an error in place of both.
+        answer: A function of texts and their prefixes, which returns one result a text.
         texts: The most texts in a block.
         n_bytes: The most bytes in a block.
 
     Returns:
         Blocks of (item, its result or its error), in order.
 
-    Right: `stream(items, ask, lambda texts, given: words(lm, texts, given=given))`. Wrong: an `answer` that depends
-    on the other texts of the block: where one text fails, each half of the block is asked again.
+    Right: `stream(items, ask, lambda texts, given: words(lm, texts, given=given))`. Wrong: an `answer` whose results depend
+    on the other texts of the block, since each half of the block is tried again where one text fails.
     """
     size = BlockSize(texts, n_bytes)
     return (list(zip(block.items, block.answers(answer))) for block in blocks(items, ask, size))
@@ -111,7 +111,7 @@ def stream(
 
 @dataclass(frozen=True)
 class BlockSize:
-    """How much a block holds at most.
+    """The bounds of a block.
 
     Attributes:
         texts: The most texts, at least 1.
@@ -130,13 +130,13 @@ class BlockSize:
 class TextBlock(Generic[T]):
     """Items whose texts are answered together: the unit of work of a long run.
 
-    A block is a value. Another process can answer it, and blocks can be answered in any order, since the results depend on
-    the block and the query alone.
+    A block is a value. The results depend on the block and the query alone, so another process can answer a block, and
+    blocks can be answered in any order.
 
     Attributes:
-        first: How many items stand before the block.
+        first: The number of items before the block.
         items: The items, in order.
-        questions: The text and the prefix of each item, or the error that stands for both.
+        questions: The text and the prefix of each item, or the error in place of both.
     """
 
     first: int
@@ -147,10 +147,10 @@ class TextBlock(Generic[T]):
         """Answer each item of the block.
 
         Args:
-            query: Returns one result a text, for texts and their prefixes.
+            query: A function of texts and their prefixes, which returns one result a text.
 
         Returns:
-            The result of each item, in order, or the error that the item or its text met.
+            The result of each item, in order, or the error of the item or of its text.
         """
         questions = [a for a in self.questions if not isinstance(a, PofxError)]
         results = iter(_answer_each(questions, query))
@@ -160,13 +160,13 @@ class TextBlock(Generic[T]):
 def blocks(
     items: Iterable[T], ask: Callable[[T], Question], size: BlockSize, first: int = 0
 ) -> Iterator[TextBlock[T]]:
-    """Cut items into blocks, in order; where blocks begin depends on the items and the size alone.
+    """Cut items into blocks, in order; the cuts depend on the items and the size alone.
 
     Args:
-        items: Any number of items, read as they are needed.
-        ask: Returns the text of an item and its prefix, or an error that stands for both.
-        size: The most that a block holds; one larger text is a block of its own.
-        first: How many items stand before these.
+        items: Any number of items, which are read as they are needed.
+        ask: A function that returns the text of an item and its prefix, or an error in place of both.
+        size: The bounds of a block; one larger text is a block of its own.
+        first: The number of items before `items`.
 
     Yields:
         One block after the other.

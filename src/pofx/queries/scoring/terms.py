@@ -1,4 +1,4 @@
-"""Which terms of the chain rule a log-probability sums, and which rules it follows."""
+"""The terms of the chain rule that a log-probability sums, and the rules of this sum."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pofx.vocab.vocabulary import to_bytes
 
 Kind = Literal["exact", "canonical", "lower", "estimate", "interval", "class"]
 Boundary = Literal["", "token", "exact", "healed"]
-# A prefix to condition on: a string; or ids, some of which no text spells.
+# A prefix to condition on: a string, or ids, some of which no text spells.
 Given = str | bytes | Prefix
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The small print of a log-probability: what was counted, and under which rules.
+    """The small print of a log-probability: the terms that were counted, and their rules.
 
     Attributes:
         begin: The text of x0, or "none".
-        begin_known: How pofx knows that the model knows p(x1|x0), as in `Begin`.
+        begin_known: The evidence that the model has learned p(x1|x0), as in `Begin`.
         first: Whether the factor p(x1|x0) is counted. A text with a prefix has no such factor.
         end: Whether the factor p(EOS|x0,x) is counted.
         given_bytes: Length of the prefix, bytes.
@@ -31,25 +31,24 @@ class Terms:
         bytes: Length of the text, bytes.
         window: The rule for texts longer than the context.
         dtype: The type of the numbers that the model computes with.
-        kind: "exact"; or "canonical", log p of the one spelling that `encode` returns, a lower bound of the text's own;
-            or "interval", log p of the spellings that were kept, with bounds beside it; or "class", see `unknown`;
-            or "lower" and "estimate", which `marginal` gives.
+        kind: "exact"; "canonical" for log p of the spelling of `encode`, a lower bound of log p of the text; "interval"
+            for log p of some spellings, with bounds; "class", see `unknown`; "lower" or "estimate" for results of
+            `marginal`.
         leak: 1 − Π (1 − mass on tokens that spell nothing) over the positions of the text, a share, where that mass was
             renormalised away; 0 elsewhere.
-        boundary: How the prefix and the text join. "token": each is cut into tokens by itself. "exact": tokens that span
-            the join are counted. "healed": the prefix counts in all its spellings, the text in that of `encode`.
-            "": there is no prefix, or each text has one spelling.
-        normalized: The normalizers of the tokenizer that changed the text before the model read it. The number and
-            `bytes` are of the changed text. "": the model reads the text itself.
-        unknown: Number of words of the prefix and the text that were read as the class of unknown words. Above 0 the
+        boundary: The join of the prefix and the text. "token": each is cut into tokens by itself. "exact": tokens that
+            span the join are counted. "healed": the prefix counts in all its spellings, and the text in the spelling of
+            `encode`. "": there is no prefix, or each text has one spelling.
+        normalized: The normalizers of the tokenizer that changed the text before the model read it; "" for none. The
+            number and `bytes` are of the changed text.
+        unknown: The number of words of the prefix and the text that were read as the class of unknown words. Above 0 the
             number is the probability of all texts with such words there, and `kind` is "class".
         fitted: Whether the model was fitted on this very document, so that the number flatters the model; False where
-            that is not known.
-        chosen: Whether the weights of the model were chosen by this document (early stopping), which flatters the number
-            a little.
+            this is not known.
+        chosen: Whether this document chose the weights of the model (early stopping), which flatters the number a little.
 
     Right: `score(lm, [text])[0].terms.end`, before two numbers are compared. Wrong: comparing a number with EOS to a number
-    without.
+    without EOS.
     """
 
     begin: str
@@ -83,7 +82,7 @@ class Terms:
 
     @property
     def common(self) -> str:
-        """What all numbers of one model have in common: x0, how x0 is known, the window rule, the dtype and the kind."""
+        """The rules that all numbers of one model share: x0 and its evidence, the window rule, the dtype and the kind."""
         return f"{self._x0}; {self.window}; {self.dtype}, {self.kind}"
 
     @property
@@ -101,11 +100,11 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: 
 
     Args:
         lm: The model.
-        tokens: Length of the text, tokens.
-        n_bytes: Length of the text, bytes.
-        given_bytes: Length of the prefix, bytes; 0 for none.
+        tokens: The length of the text, tokens.
+        n_bytes: The length of the text, bytes.
+        given_bytes: The length of the prefix, bytes; 0 for no prefix.
         end: Whether p(EOS|x0,x) is counted.
-        leak: Mass that was renormalised away, a share.
+        leak: The mass that was renormalised away, a share.
 
     Returns:
         The terms, with the kind and the boundary that the vocabulary implies.
@@ -127,11 +126,11 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: 
 
 
 def terms_given_ids(lm: LM, terms: Terms, prefix: Prefix) -> Terms:
-    """Restate the terms of a text for its prefix of ids.
+    """Return the terms of a text after a prefix of ids.
 
     Args:
         lm: The model without the prefix.
-        terms: The terms under the model that starts with the prefix.
+        terms: The terms under the model after the prefix.
         prefix: The prefix.
 
     Returns:

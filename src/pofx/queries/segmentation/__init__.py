@@ -1,1 +1,1 @@
-"""Where the characters and words of a text begin and end."""
+"""The segmentation of a text into characters and words."""

@@ -1,4 +1,4 @@
-"""The characters of a text: code points, their bytes, and what a reader sees as one character."""
+"""The characters of a text: code points, their bytes, and grapheme clusters, which readers see as one character."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PLAIN = (
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
-    """Return the code point of each character, `[n]`; a stray byte is the surrogate that stands for it."""
+    """Return the code point of each character, `[n]`; a stray byte has the code point of its surrogate."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def byte_offsets(text: str) -> Ints:
-    """Where each character begins in the bytes of the text, and where the last one ends, `[n + 1]`."""
+    """Return the offset of each character in the bytes of the text, and the end of the last character, `[n + 1]`."""
     points = code_points(text)
     width = 1 + (points >= 0x80) + (points >= 0x800) + (points >= 0x10000)
     width[(points >= 0xDC80) & (points <= 0xDCFF)] = 1  # a stray byte
@@ -44,10 +44,10 @@ def test_characters(test: Callable[[str], bool], text: str) -> NDArray[np.bool_]
 
 
 def graphemes(text: str) -> Ints:
-    r"""Find where each extended grapheme cluster begins and ends, `[n, 2]`, in characters.
+    r"""Return the beginning and the end of each extended grapheme cluster, `[n, 2]`, in characters.
 
     Clusters are the matches of \X in the regular expressions of `tokenizers`. A cluster always ends between two plain
-    characters. So only the text between such places is given to the library, which takes 5 µs a cluster.
+    characters. So the library, which takes 5 µs a cluster, gets only the text between such places.
     """
     if not text:
         return np.zeros((0, 2), dtype=np.int64)
@@ -66,7 +66,7 @@ def graphemes(text: str) -> Ints:
 def _starts(text: str) -> Ints:
     from tokenizers import Regex, pre_tokenizers
 
-    # The library's strings are UTF-8. A stray byte stands alone, and one character replaces it.
+    # The library's strings are UTF-8. A stray byte is a cluster of its own, so any one character may replace it.
     whole = text.encode("utf-8", "replace").decode("utf-8")
     cut = pre_tokenizers.Split(Regex(r"\X"), "isolated").pre_tokenize_str(whole)
     return np.array([span[0] for _, span in cut], dtype=np.int64)

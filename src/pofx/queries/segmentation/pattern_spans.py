@@ -1,4 +1,4 @@
-"""The matches of a user's pattern, found in linear time where possible, and always within a deadline."""
+"""The matches of a user's pattern: in linear time where possible, and always within a deadline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pofx.units import count_noun
 Span = tuple[int, int]
 
 CHILD = Path(__file__).with_name("matches_child.py")
-GRACE = 20.0  # seconds to start Python on a busy machine
+GRACE = 20.0  # seconds: the longest start of Python on a busy machine
 
 
 class _Late(Exception):
@@ -36,10 +36,10 @@ class _Late(Exception):
 def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[Span]:
     """Find the matches of `re.finditer` that are not empty.
 
-    `re` finds the matches of a pattern that cannot go back far (`is_steady`). RE2 finds the matches of other patterns,
-    where it is installed and the pattern means the same to it. Else `re` does, and may take time exponential in the
-    text. `re` is stopped at the deadline: by a signal in the main thread, and in other threads by ending a process of
-    its own.
+    `re` finds the matches of a pattern on which `re` cannot backtrack far (`is_steady`). RE2 finds the matches of other
+    patterns, if RE2 is installed and the pattern has the same matches in RE2. Otherwise `re` finds the matches, and may take
+    time exponential in the text. A deadline stops `re`: in the main thread by a signal, and in other threads by ending a
+    process of its own.
 
     Args:
         pattern: The pattern.
@@ -71,8 +71,8 @@ def pattern_spans(pattern: re.Pattern[str], text: str, seconds: float) -> list[S
             f"expected a pattern whose matches in {count_noun(len(text), 'character')} are found within "
             f"{seconds:g} s, got {shown}",
             [
-                "write it without repeats within repeats",
-                Advice("allow more", "pattern_seconds=…", "--pattern-seconds"),
+                "write the pattern without repeats within repeats",
+                Advice("allow more time", "pattern_seconds=…", "--pattern-seconds"),
             ],
             argument="pattern",
         ) from None
@@ -87,7 +87,7 @@ _steady = lru_cache(maxsize=16)(is_steady)
 
 @lru_cache(maxsize=16)
 def _compiled(pattern: re.Pattern[str]) -> Any:
-    """Return the pattern for RE2, or None."""
+    """Return the pattern compiled for RE2; None where RE2 is not installed or cannot match the pattern."""
     if importlib.util.find_spec("re2") is None:
         return None
     translated = for_re2(pattern)
@@ -104,10 +104,10 @@ def _compiled(pattern: re.Pattern[str]) -> Any:
 
 
 def _in_time(compiled: Any, text: str, seconds: float) -> list[Span]:
-    """Return the matches of RE2, which takes linear time for one match, but may read the whole text for each."""
+    """Return the matches of RE2, which may read the whole text for each match, so a deadline is needed."""
     stop = time.monotonic() + seconds
     out: list[Span] = []
-    for match in compiled.finditer(text.encode()):  # given str, RE2 counts characters again for each match
+    for match in compiled.finditer(text.encode()):  # in a str RE2 would count characters again for each match
         out.append(match.span())
         if time.monotonic() > stop:
             raise _Late
@@ -119,7 +119,7 @@ def _in_time(compiled: Any, text: str, seconds: float) -> list[Span]:
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
-    """Raise `_Late` after so many seconds. A timer that was running before runs on afterwards."""
+    """Raise `_Late` after `seconds`; a timer of the caller continues afterwards."""
 
     def late(*_: object) -> None:
         raise _Late

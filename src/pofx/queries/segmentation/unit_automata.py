@@ -1,4 +1,4 @@
-"""Automata that read text byte by byte, and tell where its first character or its first word ends."""
+"""Automata that read text byte by byte, and find the end of its first character or its first word."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class UnitAutomaton(ABC):
     """Reads the bytes after a prefix until the first unit of the text is known.
 
     Attributes:
-        first: Number of the state after the prefix.
-        states: All states met so far, by number.
+        first: The number of the state after the prefix.
+        states: All states that were reached so far, by number.
     """
 
     first: int
@@ -53,7 +53,7 @@ class UnitAutomaton(ABC):
         return self._number[state]
 
     def table(self, at: int) -> NDArray[np.int64]:
-        """Return the next state for each byte, `[256]`: its number, or `DONE` where the byte decides the unit."""
+        """Return the number of the next state for each byte, `[256]`; `DONE` where the byte decides the unit."""
         if at not in self._tables:
             states = [self._step(self.states[at], b) for b in range(256)]
             numbers = [DONE if state is None else self.number(state) for state in states]
@@ -68,33 +68,33 @@ class UnitAutomaton(ABC):
         """Return the unit that the byte `byte` ends, after the bytes `read`."""
 
     @abstractmethod
-    def ended(self, at: int, read: bytes) -> TextUnit:
+    def unit_at_end(self, at: int, read: bytes) -> TextUnit:
         """Return the unit of a text that ends after the bytes `read`."""
 
     def pending(self, at: int, read: bytes) -> TextUnit | None:
-        """Return the unit that is over if the last bytes of `read` turn out to begin a boundary; None for no such unit."""
+        """Return the unit that is over if the last bytes of `read` begin a boundary; None if there is no such unit."""
         return None
 
 
 class CharacterAutomaton(UnitAutomaton):
-    """Characters of UTF-8; a byte that belongs to none is a unit of its own, as under Python's "surrogateescape".
+    """Finds characters of UTF-8; a stray byte is a unit of its own, as under Python's "surrogateescape".
 
-    A state holds the bytes of a character so far, and "given" where these bytes stand at the end of the prefix.
+    A state has the bytes of a character so far, and "given" where these bytes stand at the end of the prefix.
     """
 
     def __init__(self, prefix: bytes) -> None:
         super().__init__()
-        begun = unfinished_character(prefix)
-        self.first = self.number(("given", begun) if begun else ("", b""))
+        unfinished = unfinished_character(prefix)
+        self.first = self.number(("given", unfinished) if unfinished else ("", b""))
 
     def _step(self, state: AutomatonState, byte: int) -> AutomatonState | None:
-        where, begun = state
-        so_far = begun + bytes([byte])
+        where, before = state
+        so_far = before + bytes([byte])
         if _is_character(so_far):
             return None
         if is_character_prefix(so_far):
             return where, so_far
-        # The byte does not go on with the character that the prefix began. It is the first byte of another character.
+        # A byte that does not continue the character at the end of the prefix is the first byte of another character.
         return (
             ("", so_far[-1:])
             if where and is_character_prefix(so_far[-1:]) and self.number(state) == self.first
@@ -103,28 +103,30 @@ class CharacterAutomaton(UnitAutomaton):
 
     def unit(self, at: int, read: bytes, byte: int) -> TextUnit:
         """Return a character, the rest of a character, or a stray byte."""
-        _, begun = self.states[at]
+        _, before = self.states[at]
         spelled = read + bytes([byte])
-        if not read or _is_character(begun + bytes([byte])):
+        if not read or _is_character(before + bytes([byte])):
             return TextUnit(spelled)
         return TextUnit(read[:1])
 
-    def ended(self, at: int, read: bytes) -> TextUnit:
-        """Return the text's end, or the first of the stray bytes before it."""
+    def unit_at_end(self, at: int, read: bytes) -> TextUnit:
+        """Return the end of the text, or the first of the stray bytes before the end."""
         return TextUnit(read[:1]) if read else TextUnit(b"", end=True)
 
 
 class WordAutomaton(UnitAutomaton):
-    """Words (`WordRule`), each with the boundaries before it: "␣word".
+    """Finds words (`WordRule`), each with the boundaries before the word: "␣word".
 
-    A state holds whether a word has begun, and bytes that may become a boundary; "given" where these bytes stand at the
-    end of the prefix.
+    A state has "word" after the first byte of a word, and the bytes that may become a boundary. "given" in a state means
+    that these bytes stand at the end of the prefix.
     """
 
     def __init__(self, prefix: bytes) -> None:
         super().__init__()
-        begun = unfinished_character(prefix)
-        self.first = self.number(("given", begun) if begun in self._boundary_prefixes else ("", b""))
+        unfinished = unfinished_character(prefix)
+        self.first = self.number(
+            ("given", unfinished) if unfinished in self._boundary_prefixes else ("", b"")
+        )
 
     @cached_property
     def _rule(self) -> WordRule:
@@ -138,14 +140,14 @@ class WordAutomaton(UnitAutomaton):
         return so_far in self._boundary_prefixes and _is_character(so_far)
 
     def _step(self, state: AutomatonState, byte: int) -> AutomatonState | None:
-        where, begun = state
-        together, alone = begun + bytes([byte]), bytes([byte])
+        where, before = state
+        together, alone = before + bytes([byte]), bytes([byte])
         if self._over(together):
             return None if where == "word" else ("", b"")
         if together in self._boundary_prefixes:
             return ("word" if where == "word" else ""), together
-        # Bytes that turn out to begin no boundary are part of a word, unless they belong to the prefix.
-        word = where == "word" or (where == "" and begun != b"")
+        # Bytes that might have begun a boundary are part of a word here, unless they belong to the prefix.
+        word = where == "word" or (where == "" and before != b"")
         if self._over(alone):
             return None if word else ("", b"")
         if alone in self._boundary_prefixes:
@@ -153,23 +155,23 @@ class WordAutomaton(UnitAutomaton):
         return "word", b""
 
     def unit(self, at: int, read: bytes, byte: int) -> TextUnit:
-        """Return the word, with the boundaries before it."""
-        _, begun = self.states[at]
-        return TextUnit(read[: len(read) - len(begun)] if self._over(begun + bytes([byte])) else read)
+        """Return the word, with the boundaries before the word."""
+        _, before = self.states[at]
+        return TextUnit(read[: len(read) - len(before)] if self._over(before + bytes([byte])) else read)
 
-    def ended(self, at: int, read: bytes) -> TextUnit:
+    def unit_at_end(self, at: int, read: bytes) -> TextUnit:
         """Return the word, or the end of a text that has boundaries only."""
-        where, begun = self.states[at]
-        return TextUnit(read, end=where != "word" and (not begun or not read))
+        where, before = self.states[at]
+        return TextUnit(read, end=where != "word" and (not before or not read))
 
     def pending(self, at: int, read: bytes) -> TextUnit | None:
         """Return the word before a boundary of several bytes, of which some are read."""
-        where, begun = self.states[at]
-        return TextUnit(read[: len(read) - len(begun)]) if where == "word" and begun else None
+        where, before = self.states[at]
+        return TextUnit(read[: len(read) - len(before)]) if where == "word" and before else None
 
 
 def unfinished_character(data: bytes) -> bytes:
-    """Return the bytes at the end that begin a character of UTF-8 but do not end it."""
+    """Return the last bytes, if they are the beginning of a character of UTF-8 but not the whole character; else b""."""
     for k in range(1, min(4, len(data) + 1)):
         if is_character_prefix(data[-k:]):
             return data[-k:]
@@ -177,7 +179,7 @@ def unfinished_character(data: bytes) -> bytes:
 
 
 def is_character_prefix(data: bytes) -> bool:
-    """Return whether the bytes begin a character of several bytes, but do not end it."""
+    """Return whether the bytes are the beginning of a character of several bytes, but not the whole character."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as e:

@@ -1,4 +1,4 @@
-"""How a text is cut into words: which runs of characters are words, and what may follow a word."""
+"""The rule that cuts a text into words: the runs of characters that are words, and the boundaries between words."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Punctuation = Literal["attached", "own", "boundary"]
 SECONDS = 10.0
 PUNCTUATION = ("attached", "own", "boundary")
 
-# Apostrophes and hyphens count as letters: "don't" and "well-known" are words. If a boundary stood within some words, the
-# probabilities of the words of one place would sum to more than 1.
+# Apostrophes and hyphens count as letters, so "don't" and "well-known" are words. With a boundary inside some words, the
+# probabilities of the words at one place would sum to more than 1.
 INNER = "'-’‐"
-# Above these planes there are only ideographs, tags and variation selectors.
+# The first code point above which there are only ideographs, tags and variation selectors.
 _LAST = 0x20000
 
 
 @dataclass(frozen=True)
 class WordRule:
-    """How texts are cut into words, as the arguments of `words` say.
+    """The rule that cuts texts into words, by the arguments of `words`.
 
     Attributes:
         how: "words", "graphemes", or a compiled pattern, each match of which is a word.
         punctuation: Whether punctuation is part of words, a word of its own, or a boundary.
-        seconds: Time that finding the matches in one text may take, seconds.
+        seconds: The longest time for the matches in one text, seconds.
     """
 
     how: Literal["words", "graphemes"] | re.Pattern[str] = "words"
@@ -46,26 +46,26 @@ class WordRule:
             if not isinstance(self.how.pattern, str):
                 raise BadValue(
                     "expected a pattern over str, got a pattern over bytes",
-                    "leave out the b",
+                    "leave out the b before the pattern",
                     argument="units",
                 )
         elif self.how not in ("words", "graphemes"):
             raise BadValue(
                 f"expected 'words', 'graphemes', a compiled pattern or regions, got {self.how!r}",
-                "pass one of these",
+                "pass one of these choices",
                 argument="units",
             )
         check_real_number("pattern_seconds", self.seconds, 0, above=True)
         if self.punctuation not in PUNCTUATION:
             raise BadValue(
                 f"expected one of {PUNCTUATION}, got {self.punctuation!r}",
-                "write one of these",
+                "write one of these words",
                 argument="punctuation",
             )
         if self.punctuation != "attached" and self.how != "words":
             raise BadValue(
-                f"expected 'attached', since others go only with units='words', got {self.punctuation!r}",
-                "leave it out",
+                f"expected 'attached' for other units than 'words', got {self.punctuation!r}",
+                "leave punctuation out",
                 argument="punctuation",
             )
 
@@ -75,7 +75,7 @@ class WordRule:
 
     @property
     def boundary_prefixes(self) -> frozenset[bytes]:
-        """The bytes of every boundary, and the beginnings of these bytes: what a token may end with."""
+        """The bytes of every boundary, and the beginnings of these bytes, with which a token may end."""
         return _boundary_prefixes(self.punctuation)
 
     def of(self, text: str) -> WordSpans:

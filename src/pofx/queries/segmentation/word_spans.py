@@ -1,4 +1,4 @@
-"""Words as runs of characters, in arrays: a text may have as many words as characters."""
+"""Words as runs of characters, in arrays, since a text may have as many words as characters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class WordSpans:
     """Words `[start, end)` of a text, in order.
 
     Attributes:
-        spans: Where each word begins and ends, characters, `[w, 2]`.
+        spans: The beginning and the end of each word, characters, `[w, 2]`.
         bounded: Whether a boundary after the word is part of the event "this word comes next", `[w]`.
         outside: Whether the run is no word, but text between regions, `[w]`.
     """
@@ -29,7 +29,7 @@ class WordSpans:
 
     @classmethod
     def words(cls, spans: Ints, bounded: NDArray[np.bool_] | bool) -> WordSpans:
-        """Make words, none of which is outside."""
+        """Make words without runs between regions."""
         n = len(spans)
         return cls(spans.reshape(n, 2), np.broadcast_to(bounded, n), np.zeros(n, dtype=np.bool_))
 
@@ -42,23 +42,23 @@ def separated_spans(separates: NDArray[np.bool_], alone: NDArray[np.bool_]) -> W
         alone: Whether each character is a word by itself, `[n]`; such characters are separators.
 
     Returns:
-        The words in order. A word between separators is bounded; a character by itself is not.
+        The words in order. A word between separators is bounded; a character that is a word by itself is not.
     """
     inside = np.concatenate([[False], ~separates, [False]])
     edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
     single = np.flatnonzero(alone)
     spans = np.concatenate([edges, np.stack([single, single + 1], axis=1)])
-    # A character of punctuation is a whole word, whatever follows it.
+    # A character of punctuation is a whole word, with any character after it.
     bounded = np.append(np.ones(len(edges), dtype=np.bool_), np.zeros(len(single), dtype=np.bool_))
     order = np.argsort(spans[:, 0], kind="stable")
     return WordSpans.words(spans[order], bounded[order])
 
 
 def region_spans(text: str, where: Sequence[tuple[int, int]] | Ints) -> WordSpans:
-    """Take regions as words, and the text between regions as runs outside.
+    """Return regions as words, and the text between regions as runs that are no words.
 
     White space at the ends of a run between regions is left out. A region that ends before white space or with the text is
-    bounded, as a word is. Anything may follow another region.
+    bounded, as a word is. Any character may follow another region.
 
     Args:
         text: The text.
@@ -79,7 +79,7 @@ def region_spans(text: str, where: Sequence[tuple[int, int]] | Ints) -> WordSpan
         raise BadValue(
             f"expected regions (start, end) in order, none empty, none overlapping, in a text of {n} "
             f"characters, got ({spans[k, 0]}, {spans[k, 1]}) after {before[k]}",
-            "sort the regions, and part them",
+            "sort the regions, and leave no overlap",
             argument="units",
         )
     space = test_characters(str.isspace, text)

@@ -1,4 +1,4 @@
-"""Which tokens say that a word is over: sets of token ids, by the bytes that tokens begin with."""
+"""The tokens that end a word: sets of token ids, by the bytes with which tokens begin."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Members = NDArray[np.bool_]
 class BoundaryTokens:
     """The tokens of one vocabulary that begin with a boundary, or that reach a boundary after a given string of bytes.
 
-    A set is made once and read often. A token may hold only some bytes of its first character. Such a token counts where
-    that character may be a boundary, so that no token that begins a boundary is missing from the sets.
+    A token may have only some bytes of its first character. Such a token is in a set if that character may be a boundary,
+    so that no token that begins a boundary is missing from the sets.
     """
 
     def __init__(self, vocab: Vocab, units: WordRule) -> None:
@@ -30,7 +30,7 @@ class BoundaryTokens:
 
     @cached_property
     def at_boundary(self) -> Members:
-        """`[V]`: EOS and the tokens that begin with a boundary, which may follow where a word has ended."""
+        """EOS and the tokens that begin with a boundary, which may follow the end of a word, `[V]`."""
         spelled = self.vocab.token_bytes
         known: dict[bytes, bool] = {}  # the first bytes of tokens are few
         out = np.zeros(self.vocab.size, dtype=np.bool_)
@@ -69,5 +69,5 @@ class BoundaryTokens:
 
 
 def _width(lead: int) -> int:
-    """How many bytes a character of UTF-8 has, by its first byte."""
+    """Return the number of bytes of a character of UTF-8, by its first byte."""
     return 1 if lead < 0xC0 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4

@@ -17,20 +17,21 @@ class Word:
     """One word of a text, and its surprisal.
 
     Attributes:
-        index: Number of the word, from 0; None for text between regions, and for a text without words.
-        text: What the word spells.
-        start: Where the word begins, characters.
-        end: Where the word ends, characters.
-        start_byte: Where the word begins, bytes.
-        end_byte: Where the word ends, bytes.
-        surprisal: −log P(the word, then a boundary | the words before, then a boundary), nats. What stands between the
-            word before and this one counts here.
-        ending: The share of `surprisal` that the last word has for what follows it and for EOS, nats; 0 for all others.
+        index: The number of the word, from 0; None for text between regions, and for a text without words.
+        text: The string of the word.
+        start: The offset of the word's beginning, characters.
+        end: The offset of the word's end, characters.
+        start_byte: The offset of the word's beginning, bytes.
+        end_byte: The offset of the word's end, bytes.
+        surprisal: −log P(the word, then a boundary | the words before, then a boundary), nats. The text between two words
+            counts for the second word.
+        ending: The part of `surprisal` of the last word that is for the text after the word and for EOS, nats; 0 for all
+            other words.
         bounded: Whether the boundary after the word was counted.
         entropy: Entropy of the next-token distribution of the first token that begins in the word, nats; None where no
             token begins in the word.
-        tokens: Number of tokens that begin in the word.
-        seen: Effective context of the first of these tokens, tokens.
+        tokens: The number of tokens that begin in the word.
+        seen: The effective context of the first of these tokens, tokens.
 
     Right: `w.bits` of a `w` in `words(lm, [text])[0].words`. Wrong: comparing `w.bits` where `w.bounded` differs.
     """
@@ -55,7 +56,7 @@ class Word:
 
     @property
     def form(self) -> str:
-        """The word as frequency lists have it: in lower case, without punctuation at its ends."""
+        """The word in lower case, without punctuation at its ends, as frequency lists have words."""
         letters = [k for k, c in enumerate(self.text) if c.isalnum()]
         return self.text[letters[0] : letters[-1] + 1].lower() if letters else self.text.lower()
 
@@ -88,9 +89,9 @@ class Worded(Shown, HasTable):
         given: The prefix, "" for none.
         words: The words, in order.
         total: log p(text | given), nats.
-        terms: What was counted, and under which rules.
+        terms: The terms that were counted, and their rules.
 
-    Right: `words(lm, [text])[0].words[1].bits`. Wrong: `sum(w.tokens …)` as the length of a text: use `terms.tokens`.
+    Right: `words(lm, [text])[0].words[1].bits`. Wrong: `sum(w.tokens …)` as the length of a text, which is `terms.tokens`.
     """
 
     text: str | bytes
@@ -100,7 +101,7 @@ class Worded(Shown, HasTable):
     terms: Terms
 
     def table_columns(self) -> list[TableColumn]:
-        """Return the columns of `to_arrow`, a row a word: names as in the JSON of the verb `words`."""
+        """Return the columns of `to_arrow`, a row for each word, with names as in the JSON of the verb `words`."""
         return [
             TableColumn(name, kind, [read(w) for w in self.words]) for name, (kind, read) in _COLUMNS.items()
         ]

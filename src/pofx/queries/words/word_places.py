@@ -1,4 +1,4 @@
-"""Where the words of a text stand among its tokens, and which tokens would end each word."""
+"""The places of a text's words among its tokens, and the tokens that would end each word."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from pofx.queries.segmentation.word_rule import WordRule
 from pofx.queries.segmentation.word_spans import WordSpans, region_spans
 from pofx.vocab.vocabulary import Vocab, to_bytes
 
-# A set of tokens. None: the tokens that begin with a boundary. Else: the tokens that begin with some bytes, and whether a
-# boundary must follow these bytes within the token.
+# A set of tokens. None stands for the tokens that begin with a boundary. A pair stands for the tokens that begin with some
+# bytes, and says whether a boundary must follow these bytes within the token.
 TokenSet = tuple[bytes, bool] | None
 
 
 @dataclass(frozen=True, eq=False)
 class WordPlaces:
-    """A text cut twice, into tokens and into words.
+    """A text that is cut into tokens, and also into words.
 
     Attributes:
         text: The text.
         data: The bytes of the text.
         ids: The tokens, `[t]`.
-        starts: Where each token begins, bytes, `[t + 1]`; EOS is last.
-        units: The words, w of them, in characters.
+        starts: The offset of each token, bytes, `[t + 1]`; EOS is last.
+        units: The w words, in characters.
         byte_spans: The words in bytes, `[w, 2]`.
-        at: Position of the first token that does not lie wholly before the end of each word, `[w]`.
+        at: The position of the first token that ends after the end of each word, or begins there, `[w]`.
         endings: The sets of tokens that may stand at these positions.
         which: The set of each word, a place in `endings`, `[w]`; −1 where every token may stand.
     """
@@ -52,13 +52,13 @@ def place_words(
 
     Args:
         vocab: The vocabulary that spells the tokens.
-        how: How the text is cut into words.
+        how: The rule that cuts the text into words.
         text: The text.
-        ids: Its tokens.
-        own: The regions of the text that are its words, in characters; None: `how` finds the words.
+        ids: The tokens of the text.
+        own: The regions of the text that are its words, in characters; for None `how` finds the words.
 
     Returns:
-        The places of all words; a text without words has one, which is no word.
+        The places of all words; a text without words has one place, which is no word.
     """
     data = to_bytes(text)
     plain = text if isinstance(text, str) else data.decode("utf-8", "surrogateescape")
@@ -68,7 +68,7 @@ def place_words(
     token_spans = vocab.spans(ids, text)  # type: ignore[arg-type]
     starts = np.append(token_spans[:, 0], len(data)).astype(np.int64)
     byte_spans = byte_offsets(plain)[units.spans]
-    # The last token that begins at or before the word's end. Such a token begins there, or reaches beyond the end.
+    # The last token that begins at or before a word's end begins at the end, or reaches beyond the end.
     at = np.searchsorted(starts, byte_spans[:, 1], side="right") - 1
     within = starts[at] != byte_spans[:, 1]
     endings: list[TokenSet] = [None]

@@ -19,7 +19,7 @@ def word_surprisals(
     """Compute the words of one text.
 
     Args:
-        place: Where the words stand among the tokens.
+        place: The places of the words among the tokens.
         logp: log p of each position, nats, `[t + 1]`; EOS is last.
         entropy: Entropy of each position, nats, `[t + 1]`.
         masses: Log mass of the tokens that would end each word, nats, `[w]`.
@@ -30,7 +30,7 @@ def word_surprisals(
     """
     units = place.units
     before = np.append(0.0, masses[:-1])
-    # After a word stands a boundary; after the last word stands the rest of the text.
+    # A boundary follows each word but the last word, which is followed by the rest of the text.
     rest = float(logp[int(place.at[-1]) :].sum())
     after = np.append(masses[:-1], rest)
     nats = _nats(_sums(logp, place.at) + after, before)
@@ -69,7 +69,7 @@ def _texts(place: WordPlaces) -> list[str]:
 
 
 def _sums(terms: Floats, ends: Ints) -> Floats:
-    """Sums of the terms up to the first end, from there to the second end, and so on."""
+    """Return the sums of the terms up to the first end, from there to the second end, and so on."""
     begins = np.append(0, ends[:-1])
     filled = ends > begins
     out = np.zeros(len(ends))
@@ -79,7 +79,7 @@ def _sums(terms: Floats, ends: Ints) -> Floats:
 
 
 def _nats(logp: Floats, before: Floats) -> Floats:
-    """−(logp − before) of shares of masses, nats; a share of mass 0 is impossible."""
+    """Return −(logp − before), nats; ∞ where a mass is 0."""
     out = np.full(len(logp), np.inf)
     possible = (logp > -np.inf) & (before > -np.inf)
     out[possible] = before[possible] - logp[possible]

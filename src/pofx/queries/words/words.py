@@ -1,4 +1,4 @@
-"""The surprisal of words, which are runs of characters, whatever the tokens are."""
+"""The surprisal of words, which are runs of characters and do not depend on the tokens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pofx.vocab.vocabulary import to_bytes
 __all__ = ["Word", "Worded", "read_words", "words"]
 
 Regions = Sequence[Sequence[tuple[int, int]]]
-# Entries of the token sets of one pass: 335 sets of 50,000 tokens, which a pass may hold as 64 MB of float32.
+# The most entries of the token sets of one pass: 335 sets of 50,000 tokens, 64 MB in float32.
 ENTRIES = 1 << 24
 
 
@@ -39,23 +39,26 @@ def words(
 ) -> list[Worded]:
     """Compute the surprisal of every word of each text, nats.
 
-    A surprisal is −log P(the word, then a boundary | the words before, then a boundary).
+        surprisal = −log P(the word, then a boundary | the words before, then a boundary)
 
-    With F(k) = log P(the text up to the end of word k, then a boundary or EOS), a word's surprisal is F(k−1) − F(k). The
-    first word has −F(1), the last one F(k−1) − log p(text), so that all surprisals add up to −log p(text). F follows the
-    tokens that `encode` gives: log P(tokens up to the word's end) + log of the mass of the boundary tokens there. If
-    a token reaches beyond the word's end, all tokens count that agree with it up to there and then reach a boundary. So
-    spaces may stand at the beginnings of tokens or at their ends. Pimentel and Meister 2024; Oh and Schuler 2024; with EOS.
+    Let F(k) = log P(the text up to the end of word k, then a boundary or EOS). The surprisal of word k is F(k−1) − F(k), of
+    the first word −F(1), and of the last word F(k−1) − log p(text). So all surprisals add up to −log p(text). F is computed
+    from the tokens of `encode`: log P(tokens up to the word's end) + log of the mass of the boundary tokens there. If a
+    token reaches beyond the word's end, the mass is of all tokens that have the same bytes up to the end and then a
+    boundary. So spaces may stand at the beginnings of tokens or at their ends (Pimentel and Meister 2024; Oh and Schuler
+    2024).
 
     Args:
         lm: The model.
         texts: A list of texts.
-        units: What a word is. "words": a run without white space. "graphemes": a character as readers see it, for languages
-            without spaces. A compiled pattern: each match. Or regions (start, end) in characters, a list for each text.
-            Anything may follow a grapheme, and a match or region that is not followed by white space or the text's end.
-        punctuation: "attached" to the word it touches; "own", each character a word; or "boundary", between words.
-        given: One prefix for all texts, or one for each.
-        pattern_seconds: Time that finding the matches in one text may take, seconds.
+        units: The definition of a word. With "words", a word is a run without white space. With "graphemes", a word is a
+            grapheme cluster, for languages without spaces. With a compiled pattern, each match is a word. Regions (start,
+            end) in characters, a list for each text, are words, too. No boundary is counted after a grapheme, or after a
+            match or region inside a run.
+        punctuation: "attached" where punctuation is part of the word beside it; "own" where each character of punctuation
+            is a word; "boundary" where punctuation stands between words.
+        given: One prefix for all texts, or one prefix for each text.
+        pattern_seconds: The longest time for the matches in one text, seconds.
 
     Returns:
         One record a text, in order.
@@ -94,10 +97,10 @@ def read_words(
 
     Args:
         lm: The model.
-        boundaries: The boundary tokens of its vocabulary, and how texts are cut into words.
+        boundaries: The boundary tokens of its vocabulary, and the rule that cuts texts into words.
         texts: Texts.
-        given: One prefix for all texts, or one for each.
-        own: The regions of each text that are its words; None: `boundaries.units` finds the words.
+        given: One prefix for all texts, or one prefix for each text.
+        own: The regions of each text that are its words; for None `boundaries.units` finds the words.
 
     Returns:
         One record a text, in order.
@@ -126,7 +129,7 @@ def read_words(
     asked = {g: p for g, p in zip(givens, prefixes) if len(p)}
     if asked:
         check_possible(lm, list(asked.values()), list(asked))
-    # Given a prefix texts go on, and may be spelled otherwise than alone.
+    # A text after a prefix may have another spelling than the text alone.
     vocabs = [lm.vocab.continuation if len(p) else lm.vocab for p in prefixes]
     alone = iter(lm.vocab.encode_many([t for t, p in zip(texts, prefixes) if not len(p)]))
     cut = []
@@ -153,7 +156,7 @@ def _passes(
     paths: Sequence[Ints],
     skips: Sequence[int],
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-    """Log p and entropy of each position `[t + 1]`, and the log mass after each word `[w]`, nats, a list over texts."""
+    """Return log p and entropy of each position `[t + 1]`, and the log mass after each word `[w]`, nats, for each text."""
     masses = [np.zeros(len(p.at)) for p in texts]
     needed: dict[TokenSet, list[int]] = {}
     for k, place in enumerate(texts):
@@ -175,8 +178,8 @@ def _passes(
             column = np.array([*(columns.get(kind, -1) for kind in place.endings), -1])[place.which]
             here = column >= 0
             if here.any():
-                assert trace.masses is not None  # noqa: S101  (ours: they were wanted)
+                assert trace.masses is not None  # noqa: S101  (ours: the `Want` requests masses)
                 masses[k][here] = trace.masses[row][place.at[here], column[here]]
     assert first is not None  # noqa: S101  (ours: there is a pass even where no set is needed)
-    assert first.entropy is not None  # noqa: S101  (ours: the first one reports it)
+    assert first.entropy is not None  # noqa: S101  (ours: the first `Want` requests the entropy)
     return list(first.logp), list(first.entropy), masses

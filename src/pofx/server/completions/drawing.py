@@ -79,7 +79,7 @@ def draw_all(lm: LM, paths: Sequence[Sequence[int]], plan: Plan, keep: Callable[
             going = np.flatnonzero(kept)
             if not len(going) or step + 1 == plan.max_tokens:
                 break
-            state, live = state.without_law(), live[going]
+            state, live = state.without_distributions(), live[going]
             if len(going) < len(kept):
                 state = state.take(going)
             state = lm.extend(state, np.array([[tokens[g].id] for g in going]))
@@ -87,7 +87,7 @@ def draw_all(lm: LM, paths: Sequence[Sequence[int]], plan: Plan, keep: Callable[
 
 def _next(logp: Floats, u: NDArray[np.float64], plan: Plan) -> list[Token]:
     """Return the next token of each row, with its log-probability under the model itself."""
-    ids: Ints = np.argmax(logp, axis=1) if plan.warp is None else inverse_of_logs(plan.warp.law(logp), u)
+    ids: Ints = np.argmax(logp, axis=1) if plan.warp is None else inverse_of_logs(plan.warp.warped(logp), u)
     own = logp[np.arange(len(ids)), ids].astype(np.float64).tolist()
     if not plan.top:
         return [Token(i, p) for i, p in zip(ids.tolist(), own)]

@@ -211,7 +211,7 @@ class Bytewise(LM):
             asked = [(j, at + i - skip) for j, (skip, at) in enumerate(places[: before.n]) if skip <= i]
             if out is not None and asked:
                 rows, at = np.array(asked, dtype=np.int64).T
-                out.put_laws(at, before.take(rows).law(), byte[rows])
+                out.put_distributions(at, before.take(rows).logp(), byte[rows])
             going = np.array([j for j in range(before.n) if len(paths[j]) > i + 1], dtype=np.int64)
             if not len(going):
                 break
@@ -224,11 +224,11 @@ class Bytewise(LM):
 
 
 def _state(hypotheses: Hypotheses) -> State:
-    return State(hypotheses.law, hypotheses, hypotheses.n, bounds=_bounds, leak=_leak, held=_held)
+    return State(hypotheses.logp, hypotheses, hypotheses.n, bounds=_bounds, leak=_leak, held=_held)
 
 
 def _bounds(hypotheses: Hypotheses) -> Bounds:
-    return Bounds(hypotheses.total, hypotheses.pruned, hypotheses.kept_law)
+    return Bounds(hypotheses.total, hypotheses.pruned, hypotheses.kept_logp)
 
 
 def _leak(hypotheses: Hypotheses) -> NDArray[np.float64]:

@@ -183,15 +183,15 @@ class Hypotheses:
         np.add.at(out, self.row[k], share * -np.expm1(self.spelling[self.history[k]]))
         return out
 
-    def law(self) -> Logs:
+    def logp(self) -> Logs:
         """Return the distribution of the next byte: log p(byte | text), `[n, 256]`, or `[n, 257]` with EOS, nats.
 
         After a text without hypotheses the distribution is uniform.
         """
-        return with_uniform(self.kept_law, self.uniform[:, None], self.size)
+        return with_uniform(self.kept_logp, self.uniform[:, None], self.size)
 
     @cached_property
-    def kept_law(self) -> Logs:
+    def kept_logp(self) -> Logs:
         """The next-byte distribution of the hypotheses alone, `[n, size]`, nats: without the uniform share."""
         logp, base = self.histories.logp, self.base
         each = np.full((len(self.row), self.size), -np.inf)

@@ -13,8 +13,8 @@ from pofx.lm.begin import Begin
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.audit.begin.judgement import ADOPTED, judge_candidate, mean, standard_error
+from pofx.queries.audit.distribution_statistics import log_distributions
 from pofx.queries.audit.held_out import HeldOut, budget_for, builtin_first_tokens, spell_text
-from pofx.queries.audit.law_statistics import log_laws
 from pofx.queries.findings import BeginCandidate, Measure
 from pofx.transforms.with_begin import token_name
 from pofx.units import bits
@@ -33,9 +33,9 @@ def first_bytes(vocab: Vocab) -> Ints:
     return np.array([b[0] if b else NO_BYTE for b in spelled], dtype=np.int64)
 
 
-def by_first_byte(laws: NDArray[np.float64], of: Ints) -> NDArray[np.float64]:
+def by_first_byte(rows: NDArray[np.float64], of: Ints) -> NDArray[np.float64]:
     """Sum distributions of tokens, `[k, V]` probabilities, to distributions of the first byte, `[k, 257]`."""
-    return np.stack([np.bincount(of, weights=p, minlength=NO_BYTE + 1) for p in laws])
+    return np.stack([np.bincount(of, weights=p, minlength=NO_BYTE + 1) for p in rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +81,14 @@ def try_candidates(
         The candidates with their numbers and verdicts.
     """
     tried = candidates_for(core, begin)
-    laws = _laws(core, [ids for _, _, ids in tried])
+    firsts = _first_distributions(core, [ids for _, _, ids in tried])
     rest = _rest(core, [ids for _, _, ids in tried], held)
     strangers = _average_after_tokens(core, held, seed)
     found = _openings(core, held.openings)
     junk = _is_junk(strangers, [found, _openings(core, builtin_first_tokens(core.vocab))])
     least = int(np.argmin([r.mean() for r in rest])) if len(rest[0]) else 0
     out = []
-    for (role, i, ids), p, r in zip(tried, laws, rest):
+    for (role, i, ids), p, r in zip(tried, firsts, rest):
         token, byte = found.gains(p) if p is not None and len(found.tokens) else (_NOTHING, _NOTHING)
         usual = found.gains(average)[0] if average is not None and len(token) else _NOTHING
         gap = r - rest[least] if len(r) else _NOTHING
@@ -151,10 +151,11 @@ def candidates_for(core: LM, begin: Begin) -> list[tuple[str, int | None, list[i
     return out
 
 
-def _laws(core: LM, before: Sequence[list[int]]) -> list[NDArray[np.float64] | None]:
+def _first_distributions(core: LM, before: Sequence[list[int]]) -> list[NDArray[np.float64] | None]:
     """Return p(x1 | the tokens before), `[V]`; None where no token stands before."""
     return [
-        np.exp(log_laws(core.extend(core.start(1), np.array([ids])))[0]) if ids else None for ids in before
+        np.exp(log_distributions(core.extend(core.start(1), np.array([ids])))[0]) if ids else None
+        for ids in before
     ]
 
 
@@ -173,9 +174,9 @@ def _average_after_tokens(core: LM, held: HeldOut, seed: int) -> NDArray[np.floa
     """Return the average of p(· | one token) over tokens from inside documents, `[V]`."""
     inside = np.unique(np.concatenate([p[1:] for p in held.paths if len(p) > 1] or [_letters(core)]))
     some = np.random.default_rng([seed, 8]).choice(inside, STRANGERS)
-    average: NDArray[np.float64] = np.exp(log_laws(core.extend(core.start(STRANGERS), some[:, None]))).mean(
-        axis=0
-    )
+    average: NDArray[np.float64] = np.exp(
+        log_distributions(core.extend(core.start(STRANGERS), some[:, None]))
+    ).mean(axis=0)
     return average
 
 

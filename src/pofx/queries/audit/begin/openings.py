@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
-from pofx.queries.audit.law_statistics import LawStatistics, log_laws
+from pofx.queries.audit.distribution_statistics import DistributionStatistics, log_distributions
 from pofx.queries.findings import BeginEvidence, Check, CheckVerdict, Finding, Measure, Series
 from pofx.units import bits
 
@@ -31,7 +31,7 @@ def material(uniform: float) -> float:
 
 
 def begin_finding(
-    lm: LM, paths: Sequence[Ints], average: LawStatistics | None, has_x0: bool
+    lm: LM, paths: Sequence[Ints], average: DistributionStatistics | None, has_x0: bool
 ) -> tuple[Finding, BeginEvidence | None]:
     """Check the bits of documents' first tokens under p(·|x0), against the uniform and the average distribution.
 
@@ -64,7 +64,7 @@ def begin_finding(
     if average is None or not average.rows or not n:
         evidence = BeginEvidence(x0, lm.begin.known, float("nan"), uniform, float("nan"), float("nan"), n)
         return Finding(Check.BEGIN, "warn", None, None, Measure.BITS, _few(n)), evidence
-    start = log_laws(lm.start(1))[0]
+    start = log_distributions(lm.start(1))[0]
     own = -start[first]
     with np.errstate(divide="ignore"):
         rival = -np.log(average.mean[first])

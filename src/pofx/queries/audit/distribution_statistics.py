@@ -19,7 +19,7 @@ CELLS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class LawStatistics:
+class DistributionStatistics:
     """Statistics of the next-token distributions that were read.
 
     Attributes:
@@ -57,12 +57,14 @@ def has_begin(lm: LM) -> bool:
         return False
 
 
-def log_laws(state: State) -> NDArray[np.float64]:
+def log_distributions(state: State) -> NDArray[np.float64]:
     """Return the next-token distributions of a state as log-probabilities in float64, `[n, V]`."""
     return np.asarray(state.logp, dtype=np.float64)
 
 
-def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iterator[NDArray[np.float64]]:
+def iterate_distributions(
+    lm: LM, paths: Sequence[Ints], first: int, stride: int
+) -> Iterator[NDArray[np.float64]]:
     """Yield log-distributions `[k, V]` after the first `first`, `first + stride`, … tokens of each path."""
     for batch in split_batches(lm, paths):
         live = [p for p in batch if len(p) >= first]
@@ -71,7 +73,7 @@ def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iter
         state = lm.extend(lm.start(len(live)), _cut(live, 0, first)) if first else lm.start(len(live))
         at, n = first, len(live)
         while n:
-            yield log_laws(state)[:n]
+            yield log_distributions(state)[:n]
             n = sum(len(p) >= at + stride for p in live)
             # Rows past their end are extended by an arbitrary token until they are a quarter of the batch. The removal of a
             # row copies all other rows, which for a transformer's cache took most of the time.
@@ -82,7 +84,7 @@ def iterate_laws(lm: LM, paths: Sequence[Ints], first: int, stride: int) -> Iter
             at += stride
 
 
-def collect_law_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> LawStatistics:
+def collect_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> DistributionStatistics:
     """Read about 2,000 next-token distributions (400 of a large vocabulary), spread evenly over the texts.
 
     The distribution of first tokens is not counted. Whole distributions are dear where the cache of a transformer grows.
@@ -106,7 +108,7 @@ def collect_law_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> LawStati
     worst = leak = spread = 0.0
     reference: NDArray[np.float64] | None = None
     rows = 0
-    for logp in iterate_laws(lm, paths, first, stride):
+    for logp in iterate_distributions(lm, paths, first, stride):
         worst = max(worst, worst_sum_error(logp))
         with np.errstate(all="ignore"):
             p = np.nan_to_num(np.exp(logp), nan=0.0, posinf=0.0)
@@ -119,7 +121,7 @@ def collect_law_statistics(lm: LM, paths: Sequence[Ints], seed: int) -> LawStati
     mean, square = mean / max(rows, 1), square / max(rows, 1)
     with np.errstate(all="ignore"):
         noise = np.where(mean > 0, np.maximum(square / mean**2 - 1.0, 0.0) / max(rows, 1), 0.0)
-    return LawStatistics(mean, noise, worst, leak / max(rows, 1), spread, rows)
+    return DistributionStatistics(mean, noise, worst, leak / max(rows, 1), spread, rows)
 
 
 def worst_sum_error(logp: NDArray[np.float64]) -> float:
