@@ -64,7 +64,7 @@ class TestFiles:
         again = GenerativeClassifier.load(tmp_path / "c", lm=lm)
         assert again.spec is lm
         np.testing.assert_array_equal(again.predict_log_proba(NEW), ours.predict_log_proba(NEW))
-        with pytest.raises(BadValue, match=r"got none; give it \(lm="):
+        with pytest.raises(BadValue, match=r"got no model; name the model \(lm="):
             GenerativeClassifier.load(tmp_path / "c")
         with pytest.raises(BadValue, match="fingerprint"):
             GenerativeClassifier.load(tmp_path / "c", lm=ToyLM())

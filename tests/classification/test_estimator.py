@@ -245,7 +245,7 @@ class TestEstimator:
             ({"em": -1}, "em: expected"),
             ({"power": 0}, "power: expected"),
             ({"background": 1}, "background: expected"),
-            ({"background": 0.5, "spec": ToyLM(), "given": {"en": "a", "fr": "b"}}, "in common"),
+            ({"background": 0.5, "spec": ToyLM(), "given": {"en": "a", "fr": "b"}}, "all classes share"),
             ({"spec": ToyLM()}, "given: expected"),
             ({"spec": ToyLM(), "given": {"en": "a"}}, "got none for 'fr'"),
             (
@@ -254,7 +254,7 @@ class TestEstimator:
             ),
             (
                 {"spec": pofx.NgramSpec(vocab=pofx.ByteVocab()), "length": "shared"},
-                "make it without EOS",
+                "make the vocabulary without EOS",
             ),
             ({"spec": pofx.NgramSpec(end=False)}, "EOS"),
             ({"spec": pofx.NgramSpec(begin=False)}, "x0"),

@@ -1,1 +1,1 @@
-"""P(x, t) = P(t) p(x | t): class models and a prior, fitted, saved, and offered as a scikit-learn estimator."""
+"""P(x, t) = P(t) p(x | t): class models and a prior, their fitting and files, and an estimator for scikit-learn."""

@@ -19,8 +19,8 @@ from pofx.lm.trace import Path
 from pofx.queries.scoring.score import Scored, score
 from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 
-# Bytes of text, times models, that one pass is given. 4 MB of bytes take an n-gram 0.6 GB while it looks them up;
-# a prefix that labels share is read once a pass, so few passes are better.
+# The most bytes of text, times models, in one pass. An n-gram takes 0.6 GB for 4 MB of text. Few passes are better, since
+# every pass reads a shared prefix once more.
 BYTES = 1 << 22
 
 Floats = NDArray[np.float64]
@@ -52,8 +52,8 @@ def bayes(log_likelihood: Floats, log_prior: Floats, power: float = 1.0) -> Post
     Args:
         log_likelihood: log p(x|t) of whole texts, `[n, C]`. Divided by a length it would be no likelihood.
         log_prior: log P(t), `[C]`.
-        power: 1 is Bayes' rule. Another β gives the power posterior, P(t) p(x|t)^β normalised, which is not: it tempers a
-            model that counts the same evidence twice. `log_evidence` does not depend on β.
+        power: 1 for Bayes' rule. Another β gives the power posterior, P(t) p(x|t)^β normalised, which tempers a model that
+            counts the same evidence twice. `log_evidence` does not depend on β.
 
     Returns:
         The posterior and the evidence.
@@ -70,8 +70,8 @@ def bayes(log_likelihood: Floats, log_prior: Floats, power: float = 1.0) -> Post
         more = f" (and {len(never) - 1:,} more)" if len(never) > 1 else ""
         raise Impossible(
             f"document {never[0]}{more}: expected a text that some class of positive prior can produce, got "
-            "p(x) = 0 under all",
-            "use smoothed models over bytes, or leave it out: log_evidence is -inf there",
+            "p(x) = 0 under all classes",
+            "use smoothed models over bytes, or leave out the texts whose log_evidence is -inf",
         )
     if power == 1:
         return Posterior(joint - evidence[:, None], evidence)
@@ -86,11 +86,11 @@ def log_evidence(log_likelihood: Floats, log_prior: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Likelihoods:
-    """log p_c(x) of texts under every model, and how long the texts are.
+    """log p_c(x) of texts under every model, and the lengths of the texts.
 
     Attributes:
         log_p: log p_c(x), `[n, C]`, nats.
-        tokens: tokens of each text by the vocabulary of the first model, EOS not counted, `[n]`.
+        tokens: The number of tokens of each text in the vocabulary of the first model, EOS not counted, `[n]`.
     """
 
     log_p: Floats
@@ -112,7 +112,7 @@ def log_likelihoods(lms: Sequence[LM], texts: Sequence[str | bytes]) -> Floats:
         NoBOS: A model has no x0.
         NotText: A vocabulary cannot spell a text; the message names the first such text.
 
-    Right: `log_likelihoods([english, french], texts)`. Wrong: log P of prefixes, which do not exclude each other.
+    Right: `log_likelihoods([english, french], texts)`. Wrong: log P of prefixes, which are no exclusive events.
     """
     return likelihoods_and_tokens(lms, texts).log_p
 
@@ -137,7 +137,7 @@ def likelihoods_and_tokens(lms: Sequence[LM], texts: Sequence[str | bytes]) -> L
             mine = paths[id(lm.vocab)]
             if c == 0:
                 tokens[at] = [len(p) - 1 for p in mine]
-            # Every path has EOS at least, so that no piece is empty.
+            # Every path has at least EOS, so no piece is empty, as `reduceat` needs.
             cuts = np.cumsum([0, *(len(p) for p in mine[:-1])])
             out[at, c] = np.add.reduceat(_terms(lm, mine, common, known), cuts)
     return Likelihoods(out, tokens)
@@ -150,7 +150,7 @@ def _interpolated_parts(lm: LM) -> tuple[LM, ...]:
 
 
 def _terms(lm: LM, paths: Sequence[Path], common: set[int], known: dict[int, Floats]) -> Floats:
-    """Return log p of all positions of all paths in a row; a part in `common` reads the paths once."""
+    """Return log p of all positions of all paths, concatenated; a part in `common` reads the paths once."""
     mixed = lm.parts()
     if mixed is not None and mixed.draws == "token":
         parts = [_terms(part, paths, common, known) + w for part, w in zip(mixed.lms, mixed.log_weights)]
@@ -166,7 +166,7 @@ def _terms(lm: LM, paths: Sequence[Path], common: set[int], known: dict[int, Flo
 def log_likelihoods_behind(lm: LM, prefixes: Sequence[str | bytes], texts: Sequence[str | bytes]) -> Floats:
     """Compute log p(x | prefix_c), nats, EOS included, of one model conditioned on a prefix for each class.
 
-    All texts after all prefixes go into one pass, and a model that shares what paths have in common reads each prefix once.
+    All texts after all prefixes are read in one pass, so a model that shares common beginnings reads each prefix once.
 
     Args:
         lm: The model.
@@ -216,8 +216,8 @@ def check_whole(lm: LM) -> None:
 def no_end_error() -> NoEOS:
     """Return the error of a model that ends no text."""
     return NoEOS(
-        "p(x | t) needs p(EOS | x, t), but this model ends no text, so that a text and its beginnings are "
-        "not alternatives",
+        "p(x | t) needs p(EOS | x, t), but this model ends no text, so a text and its beginnings are no exclusive "
+        "events",
         [
             Advice("fit with EOS", "end=True", "without --no-end"),
             Advice("name a token that ends texts", "end=…", "--end"),

@@ -29,15 +29,16 @@ from pofx.values import check_whole_number
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
 except ModuleNotFoundError:
-    # The class exists all the same, so that `from pofx import *` works; who makes one is told what to install.
+    # The class exists without scikit-learn, too, so that `from pofx import *` works. Making a classifier then raises an
+    # error that names the missing package.
     class ClassifierMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's."""
+        """Takes the place of scikit-learn's class."""
 
     class BaseEstimator:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's."""
+        """Takes the place of scikit-learn's class."""
 
         def __new__(cls, *arguments: Any, **named: Any) -> Self:
-            """Say what is missing."""
+            """Raise `MissingExtra`."""
             require("sklearn", "classify", "GenerativeClassifier")
             return super().__new__(cls)
 
@@ -48,32 +49,33 @@ Floats = NDArray[np.float64]
 class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A generative classifier of texts: P(t | x) = P(t) p(x | t) / p(x), by Bayes' rule; nats.
 
-    X is a list (or one-dimensional array) of texts, str or bytes. Log-likelihoods are those of whole texts, never divided by
-    a length. A text that no class can produce raises `Impossible`; `log_evidence` is −∞ there. A text that a vocabulary of
-    characters cannot spell raises `NotText`; the vocabulary "bytes" spells every text. A model is data, not code: use `save`
-    and `load`, never pickle.
+    X is a list (or one-dimensional array) of texts, str or bytes. Log-likelihoods are of whole texts, and are never divided
+    by a length. A text that no class can produce raises `Impossible`, and its `log_evidence` is −∞. A text that a vocabulary
+    of characters cannot spell raises `NotText`; the vocabulary "bytes" spells every text. A model is data, not code: use
+    `save` and `load`, never pickle.
 
     Args:
-        spec: What is fitted for each class, `NgramSpec(…)` or `TransformerSpec(…)`, whose time is that of each class. None
-            is `NgramSpec()`. Or an `LM`, the same for all classes.
-        given: The prefix that stands for each label; its keys are the classes. For an LM, p(x | t) = p(x | given[t]). With a
-            spec, one model is fitted to the texts after their prefixes.
+        spec: The specification of the model of each class, `NgramSpec(…)` or `TransformerSpec(…)`, whose time limit is for
+            each class; None for `NgramSpec()`. Or an `LM`, the same for all classes.
+        given: The prefix of each label; the keys are the classes. For an LM, p(x | t) = p(x | given[t]). With a spec, one
+            model is fitted to the texts after their prefixes.
         prior: "empirical", "uniform", numbers in the order of `classes_`, or a mapping from label; see `with_prior`.
-        length: "own": each class learns its EOS, so that lengths are evidence. "shared": one distribution of the length for
-            all classes, which cancels; with `NgramSpec(order=1, smoothing="additive")` this is multinomial naive Bayes.
-        em: Most steps of expectation–maximisation over documents without label. None marks such documents, and so does −1
-            among whole numbers. With 0 they are refused, and −1 is a label.
-        power: 1 is Bayes' rule. Another β gives the power posterior, P(t) p(x | t)^β normalised. Less than 1 tempers a model
-            that counts the same evidence twice. `log_evidence` does not depend on β.
-        background: Weight of a model of all documents in each class's next-token distribution (Jelinek & Mercer 1980); 0 for
-            none. With few documents of many classes 0.7 to 0.9 help most.
+        length: With "own" each class learns its EOS, so that lengths are evidence. With "shared" all classes have the same
+            distribution of the length, which cancels; `NgramSpec(order=1, smoothing="additive")` then is multinomial naive
+            Bayes.
+        em: The most steps of expectation–maximisation over documents without label. The label None marks such documents,
+            and −1 among whole numbers does so, too. With 0 such documents are refused, and −1 is a label.
+        power: 1 for Bayes' rule. Another β gives the power posterior, P(t) p(x | t)^β normalised. A β below 1 tempers a
+            model that counts the same evidence twice. `log_evidence` does not depend on β.
+        background: The weight of a model of all documents in each class's next-token distribution (Jelinek & Mercer 1980);
+            0 for no such model. With few documents of many classes 0.7 to 0.9 help most.
 
     Attributes:
         classes_: The sorted labels, `[C]`.
-        class_count_: Documents of each class, `[C]`; expected numbers with EM.
+        class_count_: The number of documents of each class, `[C]`; expected numbers with EM.
         class_log_prior_: log P(t), `[C]`, nats.
         joint_: The fitted joint distribution.
-        n_iter_: Steps of EM, at least 1.
+        n_iter_: The number of steps of EM, at least 1.
         em_steps_: A record for each step of EM.
 
     Right: `GenerativeClassifier(NgramSpec(order=4)).fit(texts, labels).predict_proba(others)`. Wrong: comparing
@@ -100,7 +102,7 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
         self.background = background
 
     def fit(self, X: Sequence[str | bytes], y: Any) -> Self:
-        """Fit a model for each class and the prior, argmax Σ log P(t) p(x | t); errors as of `fit_joint`."""
+        """Fit a model for each class and the prior, argmax Σ log P(t) p(x | t); raise the errors of `fit_joint`."""
         from sklearn.utils.validation import check_consistent_length
 
         texts = as_texts(X)
@@ -144,7 +146,7 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
     def score(self, X: Sequence[str | bytes], y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy of `predict`; `UserWarning` if the classifier was fitted on some of the texts."""
         found = float(super().score(X, y, sample_weight))
-        # An estimator built on this one may read something else than texts.
+        # An estimator that is built on this estimator may read other values than texts.
         warn_if_known(self.joint_, [x for x in X if isinstance(x, str | bytes)])
         return found
 
@@ -172,7 +174,7 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
         return joint.sample(label, n, max_tokens, seed)
 
     def fit_rejection(self, X: Sequence[str | bytes], per: Per = "byte") -> Self:
-        """Keep log p(x) of held-out texts, to tell outliers by; return self. See `Rejection`."""
+        """Store log p(x) of held-out texts, with which `outlier_p` compares texts; return self. See `Rejection`."""
         texts = as_texts(X)
         self.rejection_ = make_rejection(self.log_evidence(texts), byte_lengths(texts), per)
         return self
@@ -182,7 +184,7 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
         self._check_fitted()
         if not hasattr(self, "rejection_"):
             raise BadValue(
-                "expected texts held out to compare with, got none",
+                "expected held-out texts to compare with, got none",
                 "call fit_rejection(texts)",
                 argument="outlier_p",
             )
@@ -219,12 +221,12 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
         return out
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        # That of scikit-learn draws a box of the parameters, also of a fitted classifier.
+        # scikit-learn's method would draw a box of the parameters, also of a fitted classifier.
         html = self._repr_html_()
         return {"text/plain": repr(self), **({} if html is None else {"text/html": html})}
 
     def _fitted(self, joint: Joint, classes: NDArray[Any], steps: list[Any]) -> Self:
-        self.__dict__.pop("rejection_", None)  # it was of other models
+        self.__dict__.pop("rejection_", None)  # the reference was computed by the former models
         self.classes_ = classes
         self.joint_ = joint
         self.class_count_ = joint.count
@@ -244,7 +246,7 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
         return joint.posterior(as_texts(X))
 
     def __sklearn_clone__(self) -> Self:
-        # scikit-learn copies parameters; a model is a value, and copying 500 MB of one says nothing new.
+        # scikit-learn copies parameters, but a model is a value and needs no copy of 500 MB.
         params = self.get_params(deep=False)
         shared = {id(v): v for v in params.values() if isinstance(v, LM)}
         other = type(self)(**{name: copy.deepcopy(v, shared) for name, v in params.items()})
@@ -260,12 +262,12 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         other = self.__sklearn_clone__()
         for name, v in self.__dict__.items():
-            if name.endswith("_"):  # what was fitted is values: another classifier may hold the same
+            if name.endswith("_"):  # fitted attributes are values, which two classifiers may share
                 setattr(other, name, v if isinstance(v, Joint | Rejection) else copy.deepcopy(v, memo))
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is not fitted may travel to other processes (cross_val_score(n_jobs=2)): it holds no model.
+        # Only a classifier without a model may be pickled, for other processes (cross_val_score(n_jobs=2)).
         if "joint_" in self.__dict__ or isinstance(self.spec, LM):
             found = (
                 "a fitted classifier" if "joint_" in self.__dict__ else "a classifier that conditions an LM"

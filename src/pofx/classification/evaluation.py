@@ -21,7 +21,7 @@ class CalibrationBin:
     Attributes:
         low: The lower edge.
         high: The upper edge.
-        n: How many texts there are.
+        n: The number of texts.
         confidence: The mean posterior of the most probable class.
         accuracy: The share whose most probable class is the true class.
     """
@@ -38,7 +38,7 @@ class Evaluation(Shown):
     """Posteriors compared with the true classes.
 
     Attributes:
-        n: How many texts there are.
+        n: The number of texts.
         accuracy: The share whose most probable class is the true class.
         log_loss: The mean of −log P(true class | x), nats, not clipped: ∞ where a true class has probability 0.
         calibration_error: Σ n_b/n |accuracy_b − confidence_b| over the bins.
@@ -55,12 +55,12 @@ class Evaluation(Shown):
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """Of the texts of each class, the share that is assigned to it, `[C]`; nan for a class without texts."""
+        """The share of the texts of each class that are assigned to the class, `[C]`; nan for a class without texts."""
         return _share(np.diag(self.confusion), self.confusion.sum(axis=1))
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Of the texts assigned to each class, the share that belongs to it, `[C]`; nan for a class without any."""
+        """The share of the texts assigned to each class that belong to the class, `[C]`; nan for a class without texts."""
         return _share(np.diag(self.confusion), self.confusion.sum(axis=0))
 
 
@@ -77,13 +77,13 @@ def evaluate(log_posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> Ev
     Raises:
         BadValue: There is no text.
 
-    Right: on texts that were not fitted on. Wrong: on fitted texts, which every model of strings knows too well.
+    Right: on texts that no model was fitted on. Wrong: on texts of the fit, which every model of strings has memorised.
     """
     n, n_classes = log_posterior.shape
     if not n:
         raise BadValue(
             "expected at least one text with a label, got none",
-            "name a file with labels, or pass some",
+            "name a file with labels, or pass texts with labels",
             argument="evaluate",
         )
     best = np.argmax(log_posterior, axis=1)
@@ -91,7 +91,7 @@ def evaluate(log_posterior: NDArray[np.float64], truth: NDArray[np.int64]) -> Ev
     right = best == truth
     confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
     np.add.at(confusion, (truth, best), 1)
-    # A posterior on the edge belongs below it, so that 1 is in the last bin, and rounding cannot leave it.
+    # A posterior on an edge belongs to the bin below the edge, so 1 is in the last bin, also after rounding.
     places = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
     bins = []
     for b in range(BINS):

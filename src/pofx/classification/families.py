@@ -1,4 +1,4 @@
-"""Fitting p(x | t): a model for each class, one model of texts after prefixes, or a model that is already there."""
+"""Fitting p(x | t): a model for each class, one model of texts after prefixes, or a model that is fitted already."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pofx.vocab.vocabulary import Vocab, to_bytes
 Length = Literal["own", "shared"]
 Texts = Sequence[str | bytes]
 Weights = NDArray[np.float64]
-# From weights `[n, C]` of the documents in the classes to a model for each class.
+# A function from weights `[n, C]` of the documents in the classes to a model for each class.
 Fitter = Callable[[Weights], tuple[LM, ...]]
 
 
@@ -31,27 +31,26 @@ def make_fitter(texts: Texts, spec: Spec, length: Length, background: float, sof
 
     Args:
         texts: The documents.
-        spec: What is fitted.
-        length: "own": each class learns its EOS, so that lengths are evidence. "shared": a geometric distribution of the
-            length, the same for all classes, ends the texts, and cancels in the posterior.
-        background: Weight of a model of all texts in each class's next-token distribution.
+        spec: The specification of the models.
+        length: With "own" each class learns its EOS, so that lengths are evidence. With "shared" a geometric distribution of
+            the length, the same for all classes, ends the texts, and cancels in the posterior.
+        background: The weight of a model of all texts in each class's next-token distribution.
         soft: Whether weights may be other numbers than 0 and 1.
 
     Returns:
         A function from weights `[n, C]` to a model for each class.
     """
     spec = with_vocab(spec, texts, length)
-    vocab: Vocab = spec.vocab  # type: ignore[assignment]  # it has just been made
+    vocab: Vocab = spec.vocab  # type: ignore[assignment]  # `with_vocab` has made the vocabulary
     ids = vocab.encode_many(texts)
     one: Callable[[Weights], LM]
     if soft:
         from pofx.models.ngram.weighted import WeightedNgrams
 
-        assert isinstance(spec, NgramSpec)  # noqa: S101  (ours: `is_soft` says so)
+        assert isinstance(spec, NgramSpec)  # noqa: S101  (ours: the caller has checked `is_soft`)
         counted = WeightedNgrams(ids, spec, vocab)
-        record = record_documents(
-            texts
-        )  # by EM the documents of all classes, with whatever weight, reach each model
+        # EM fits each model to the documents of all classes, with weights above 0.
+        record = record_documents(texts)
 
         def one(weights: Weights) -> LM:
             return counted.fit(weights).with_info(fitted=(record,))
@@ -70,7 +69,7 @@ def make_fitter(texts: Texts, spec: Spec, length: Length, background: float, sof
 def assemble_class_models(
     lms: Sequence[LM], stop: float | None, pooled: LM | None, background: float
 ) -> tuple[LM, ...]:
-    """Add the distribution of the length where there is a `stop`, and mix in the background model."""
+    """Add the distribution of the length if there is a `stop`, and mix in the background model."""
     if stop is not None:
         ending = GeometricVocab(lms[0].vocab)
         lms = [geometric(lm, stop, ending) for lm in lms]
@@ -112,19 +111,19 @@ def is_soft(spec: object) -> bool:
 
 
 def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
-    """Return the spec with a vocabulary made from all texts: one class may lack characters of another."""
+    """Return the spec with a vocabulary made from all texts, since a class may lack characters of another class."""
     if not isinstance(spec, NgramSpec | TransformerSpec):
         raise BadValue(
             f"expected NgramSpec(…), TransformerSpec(…) or an LM, got {spec!r:.60}",
-            "pass one of the three",
+            "pass one of these three",
             argument="spec",
         )
     if length == "shared":
         if isinstance(spec.vocab, Vocab) and spec.vocab.end is not None:
             raise BadValue(
                 "expected a vocabulary without EOS for length='shared', which ends texts by a distribution of lengths, "
-                "got one with EOS",
-                Advice("make it without EOS", "end=False", "--no-end", parameter="no-end"),
+                "got a vocabulary with EOS",
+                Advice("make the vocabulary without EOS", "end=False", "--no-end", parameter="no-end"),
                 argument="vocab",
             )
         spec = replace(spec, end=False)

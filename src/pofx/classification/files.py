@@ -1,4 +1,4 @@
-"""A fitted classifier on disk: classifier.json beside a directory for each model, as `save` writes them. Never pickle."""
+"""A fitted classifier on disk, without pickle: classifier.json beside a directory for each model, as `save` writes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
 CARD = "classifier.json"
 BACKGROUND = "background"
 FORMAT = 1
-# How labels are written down; numpy's kinds are these after .item().
+# The types of labels in classifier.json; `.item()` turns labels of numpy into these types.
 LABELS: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 SPECS: dict[str, type[NgramSpec] | type[TransformerSpec]] = {
     "ngram": NgramSpec,
@@ -37,14 +37,14 @@ SPECS: dict[str, type[NgramSpec] | type[TransformerSpec]] = {
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """How a joint distribution was fitted.
+    """The settings of the fit of a joint distribution.
 
     Attributes:
-        spec: What was fitted; None for a model that the caller gave.
+        spec: The specification of the models; None for a model that the caller passed.
         prior: The prior.
         length: "own" or "shared".
-        em: Most steps of EM.
-        background: Weight of the background model.
+        em: The most steps of EM.
+        background: The weight of the background model.
     """
 
     spec: Spec | None
@@ -59,14 +59,14 @@ def save_joint(
 ) -> None:
     """Write a classifier as a directory, in one step.
 
-    An older classifier there is replaced; no other directory is. A model that did not come from `fit`, such as a pretrained
-    one, is not copied: the card holds its fingerprint, and `load_joint` needs the model again.
+    An older classifier there is replaced; another directory is not. A model that did not come from `fit`, such as a
+    pretrained model, is not copied: the card has its fingerprint, and `load_joint` needs the model again.
 
     Args:
         joint: The joint distribution.
-        settings: How it was fitted.
+        settings: The settings of its fit.
         rejection: The reference of outliers, or None.
-        directory: Where to write.
+        directory: The directory to write.
 
     Raises:
         BadValue: The labels are no strings, numbers or booleans.
@@ -110,9 +110,8 @@ def save_joint(
         text = json.dumps({**card, "seal": card_seal(card)}) + "\n"
         if len(text) > MOST_CARD:
             raise BadValue(
-                f"expected labels and prefixes of at most {MOST_CARD:,} bytes with what is said of each, got "
-                f"{len(text):,}",
-                "use fewer or shorter ones",
+                f"expected labels and prefixes that take at most {MOST_CARD:,} bytes in {CARD}, got {len(text):,}",
+                "use fewer or shorter labels and prefixes",
                 argument="labels",
             )
         (part / CARD).write_text(text, encoding="utf-8")
@@ -124,14 +123,14 @@ def load_joint(
     """Read what `save_joint` wrote, and check its hashes.
 
     Args:
-        directory: Where the classifier is.
-        lm: The model that the classifier does not hold; or None.
+        directory: The directory of the classifier.
+        lm: The model that the classifier needs and does not contain; or None.
 
     Returns:
         The joint distribution, its settings, and the reference of outliers or None.
 
     Raises:
-        BadSource: The directory is damaged, or holds no classifier.
+        BadSource: The directory is damaged, or has no classifier.
         BadValue: `lm` is another model, or missing, or not needed.
     """
     if lm is not None:
@@ -145,15 +144,15 @@ def load_joint(
             raise
         raise BadSource(
             f"{home / CARD}: expected the file as pofx wrote it, got a changed file",
-            "copy or train it again",
+            "copy the directory again, or train the classifier again",
         ) from None
 
 
 def outside_fingerprint(directory: str | Path) -> str | None:
-    """Return the fingerprint of the model that a classifier conditions and does not hold; None where it holds its models.
+    """Return the fingerprint of the model that a classifier needs from outside; None where it has its own models.
 
     Raises:
-        BadSource: The directory is damaged, or holds no classifier.
+        BadSource: The directory is damaged, or has no classifier.
     """
     card = _read_card(Path(directory))
     return str(card.get("fingerprint")) if card.get("models") == 0 else None
@@ -170,7 +169,8 @@ def _joint(
     log_prior = np.array([-np.inf if p is None else p for p in card["log_prior"]], dtype=np.float64)
     if len({len(classes), len(count), len(log_prior), len(given if given is not None else lms)}) != 1:
         raise BadSource(
-            f"{home / CARD}: expected a number for each class, got other numbers", "train it again"
+            f"{home / CARD}: expected a number for each class, got other numbers",
+            "train the classifier again",
         )
     held = card["rejection"]
     rejection = (
@@ -196,15 +196,15 @@ def _joint(
 def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
     if lm is None:
         raise BadValue(
-            f"{home}: expected the model that this classifier conditions on its labels, which it does not "
-            "hold, got none",
-            Advice("give it", "lm=load(…)", "-m MODEL"),
+            f"{home}: expected the model that this classifier conditions on its labels and does not contain, got no "
+            "model",
+            Advice("name the model", "lm=load(…)", "-m MODEL"),
         )
     if card["fingerprint"] != lm.fingerprint:
         raise BadValue(
             f"{home}: expected the model of fingerprint {card['fingerprint']!r:.20}, got "
             f"{lm.fingerprint!r:.20}",
-            "give the one that the classifier was made with",
+            "name the model that the classifier was made with",
         )
     return (lm,)
 
@@ -212,7 +212,7 @@ def _from_outside(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, 
 def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ...]:
     if lm is not None:
         raise BadValue(
-            f"{home}: expected no model, since the classifier holds its own models, got another model",
+            f"{home}: expected no model, since the classifier has its own models, got a model",
             "leave the model out",
         )
     names = [f"{i:04d}" for i in range(card["models"])] + [BACKGROUND] * (card["background"] > 0)
@@ -222,10 +222,10 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
         if not (part / "pofx.json").is_file() or file_sha256(part / "pofx.json") != card["sha256"][name]:
             raise BadSource(
                 f"{part}: expected the model whose hash is in {CARD}, got another model",
-                "train it again",
+                "train the classifier again",
             )
         one = read_directory(part)
-        # They were fitted over one vocabulary: texts are then spelled once for all.
+        # Models over one vocabulary share it, so that texts are encoded once for all models.
         first = found[0].vocab if found else one.vocab
         if one.vocab.token_bytes == first.token_bytes and one.vocab.end == first.end:
             one = one.with_info(vocab=first)
@@ -237,7 +237,7 @@ def _from_files(home: Path, card: dict[str, Any], lm: LM | None) -> tuple[LM, ..
 
 
 def check_target(directory: str | Path) -> None:
-    """Refuse to write a classifier over anything else, before any work is done."""
+    """Refuse a directory that is not empty and has no classifier, before any work is done."""
     check_output_directory(directory, CARD, "classifier")
 
 
@@ -248,25 +248,23 @@ def _read_card(home: Path) -> dict[str, Any]:
         there = False
     if not there:
         raise BadSource(
-            f"{home}: expected a directory with {CARD}, got none in it",
-            "train one: pofx classify train FILE --label-field NAME -o DIR",
+            f"{home}: expected a directory with {CARD}, got no such file",
+            "train a classifier: pofx classify train FILE --label-field NAME -o DIR",
         )
-    card = read_object(home / CARD, MOST_CARD, advice="copy or train it again", infinite=True)
+    again = "copy the directory again, or train the classifier again"
+    card = read_object(home / CARD, MOST_CARD, advice=again, infinite=True)
     if card.get("format") != FORMAT:
         raise BadSource(
             f"{home / CARD}: expected format {FORMAT}, got {card.get('format')!r:.40}",
-            "read it with the version of pofx that wrote it",
+            "read the file with the version of pofx that wrote it",
         )
     if card.pop("seal", None) != card_seal(card):
-        raise BadSource(
-            f"{home / CARD}: expected the file as pofx wrote it, got a changed file",
-            "copy or train it again",
-        )
+        raise BadSource(f"{home / CARD}: expected the file as pofx wrote it, got a changed file", again)
     return card
 
 
 def is_savable(lm: LM) -> bool:
-    """Return whether `save` writes this model, as one of our own families."""
+    """Return whether `save` can write this model, which it can for pofx's own families."""
     return type(lm).__name__ in ("NgramLM", "TransformerLM")
 
 

@@ -1,4 +1,4 @@
-"""P(x, t) as a value: the classes, their models, and how probable each class is."""
+"""P(x, t) as a value: the classes, their models and their prior."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Joint(Shown):
 
     Attributes:
         classes: The labels.
-        lms: A model for each class; or one model for all, conditioned on `given`.
-        given: The prefix that stands for each class; None with a model for each class.
-        count: Documents of each class, `[C]`; expected numbers with EM.
+        lms: A model for each class; or one model for all classes, conditioned on `given`.
+        given: The prefix of each class; None with a model for each class.
+        count: The number of documents of each class, `[C]`; expected numbers with EM.
         log_prior: log P(t), `[C]`, nats.
         power: 1, or β of the power posterior (`bayes`).
 
-    Right: `joint.posterior(["a text"]).log_p`. Wrong: changing an array of it; `with_prior` returns another joint.
+    Right: `joint.posterior(["a text"]).log_p`. Wrong: changing `joint.log_prior`; `with_prior` returns another joint.
     """
 
     classes: tuple[Any, ...]
@@ -83,7 +83,7 @@ class Joint(Shown):
         return self._any(was_fitted_on, texts)
 
     def chosen_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Return whether each text helped to choose the weights of some class's model, and none was fitted on it; `[n]`."""
+        """Return whether each text chose the weights of a class's model, and no model was fitted on the text; `[n]`."""
         return self._any(was_chosen_by, texts) & ~self.fitted_on(texts)
 
     def _any(
@@ -112,14 +112,14 @@ class Joint(Shown):
 
 
 def warn_if_known(joint: Joint, texts: Sequence[str | bytes]) -> None:
-    """Give a `UserWarning` if some texts were fitted on, or helped to choose weights."""
+    """Give a `UserWarning` if a model was fitted on some texts, or some texts chose its weights."""
     fitted, chosen = int(joint.fitted_on(texts).sum()), int(joint.chosen_by(texts).sum())
-    told = [f"the classifier was fitted on {fitted:,}"] if fitted else []
-    told += [f"its weights were chosen by {chosen:,}"] if chosen else []
-    if told:
+    known = [f"the classifier was fitted on {fitted:,}"] if fitted else []
+    known += [f"its weights were chosen by {chosen:,}"] if chosen else []
+    if known:
         warnings.warn(
-            f"X: expected texts that the classifier has not seen, got {len(texts):,} of which {' and '.join(told)}, so "
-            "the score flatters it; score others",
+            f"X: expected texts that the classifier has not seen, got {len(texts):,} of which {' and '.join(known)}, so "
+            "the score flatters it; score other texts",
             UserWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Texts and labels as scikit-learn reads them, and the place of each label among the classes."""
+"""Texts and labels as scikit-learn reads them, and the number of each label's class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pofx.vocab.vocabulary import to_bytes
 
 
 def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Find the sorted classes, and the place of each label among them.
+    """Return the sorted classes, and the number of each label among the classes.
 
     Args:
         y: The labels.
@@ -23,7 +23,7 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
             estimators. Otherwise None and NaN are refused.
 
     Returns:
-        The classes, and the place of each label; −1 for no label.
+        The classes, and the number of each label; −1 for no label.
 
     Raises:
         BadValue: There are no labels, a label has no prefix in `given`, or a label is missing.
@@ -42,7 +42,9 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     if known.dtype == object:
         known = _unify_numbers(known)
     if not len(known) and given is None:
-        raise BadValue("expected documents with labels, got none", "label some of each class", argument="y")
+        raise BadValue(
+            "expected documents with labels, got none", "label some documents of each class", argument="y"
+        )
     assert_all_finite(known, input_name="y")
     if len(known):
         check_classification_targets(known)
@@ -55,14 +57,16 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     unknown = [t for t in known.tolist() if t not in at]
     if unknown:
         raise BadValue(
-            f"expected a prefix for each label, got none for {unknown[0]!r}", "add it", argument="given"
+            f"expected a prefix for each label, got none for {unknown[0]!r}",
+            "add a prefix for this label",
+            argument="given",
         )
     out[~missing] = [at[t] for t in known.tolist()]
     return classes, out
 
 
 def as_texts(X: Any) -> list[str | bytes]:
-    """Return X as a list of texts; `BadValue` for anything else."""
+    """Return X as a list of texts; `BadValue` where X is no list or column of texts."""
     if isinstance(X, str | bytes):
         raise BadValue("X: expected a list of texts, got one text", "write [text]")
     shape = getattr(X, "shape", None)
@@ -79,7 +83,7 @@ def as_texts(X: Any) -> list[str | bytes]:
         if not isinstance(text, str | bytes):
             raise BadValue(
                 f"X: expected texts (str or bytes), got {type(text).__name__} as document {i}",
-                "leave it out, or convert it",
+                "leave the document out, or convert it",
             )
     return texts
 
@@ -90,7 +94,7 @@ def byte_lengths(texts: Sequence[str | bytes]) -> NDArray[np.int64]:
 
 
 def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
-    """Return which documents have no label: None, NaN, pandas' NA, and −1 among whole numbers where `partial` allows it."""
+    """Return whether each document has no label: None, NaN, pandas' NA, and with `partial` −1 among whole numbers."""
     if labels.dtype == object:
         none = np.array([_is_none(t) for t in labels], dtype=bool)
     elif labels.dtype.kind == "f":
@@ -101,7 +105,7 @@ def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
         if none.any():
             raise BadValue(
                 f"expected a label for each document, got None (or NaN) for {none.sum():,}",
-                ["leave them out", Advice("learn from them", "em=20", "--em 20")],
+                ["leave these documents out", Advice("learn from them", "em=20", "--em 20")],
                 argument="y",
             )
         return none
@@ -115,12 +119,12 @@ def _is_missing(labels: NDArray[Any], partial: bool) -> NDArray[np.bool_]:
 
 
 def _is_none(label: object) -> bool:
-    """Return whether a label stands for no label. NaN alone differs from itself; pandas' NA has no truth value."""
+    """Return whether a label is None, pandas' NA (which has no truth value) or NaN (which differs from itself)."""
     return label is None or type(label).__name__ == "NAType" or bool(label != label)
 
 
 def _unify_numbers(known: NDArray[Any]) -> NDArray[Any]:
-    """Return labels as an array in which 1 and 1.0 are one label, whatever the other labels are."""
+    """Return labels as an array in which 1 and 1.0 are one label, for other labels of any type."""
     labels = known.tolist()
     if all(isinstance(t, float) for t in labels):
         return np.array(labels)

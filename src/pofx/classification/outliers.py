@@ -12,7 +12,7 @@ from pofx.errors import BadValue
 from pofx.values import check_real_number
 
 Per = Literal["text", "byte"]
-# Most values kept: evenly spaced quantiles, which move no p-value by more than 1/1,000.
+# The most values of a reference, which are evenly spaced quantiles and change no p-value by more than 1/1,000.
 KEPT = 1000
 
 
@@ -20,11 +20,11 @@ KEPT = 1000
 class Rejection:
     """The evidence of held-out texts, for comparison with other texts.
 
-    Posteriors are never divided by a length. This statistic may be, since `p` holds for any statistic. log p(x)
-    itself mostly measures the length, so that per="text" rejects long texts.
+    Posteriors are never divided by a length. The statistic of outliers may be, since `p` is valid for any statistic.
+    log p(x) itself mostly measures the length, so per="text" rejects long texts.
 
     Attributes:
-        held_out: log p(x) of each held-out text, or with per="byte" log p(x) over (1 + its bytes); sorted, nats.
+        held_out: log p(x) of each held-out text, divided by 1 + its bytes with per="byte"; sorted, nats.
         per: "text" or "byte".
     """
 
@@ -42,7 +42,7 @@ class Rejection:
         return out
 
     def threshold(self, share: float) -> float:
-        """Return the value below which p ≤ `share`, so that rejecting there loses at most that share of good texts.
+        """Return the value below which p ≤ `share`; a rejection below it loses at most this share of good texts.
 
         Args:
             share: A number in (0, 1).
@@ -61,7 +61,7 @@ class Rejection:
 def make_rejection(
     log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per = "byte"
 ) -> Rejection:
-    """Make the reference of held-out texts.
+    """Return the reference of held-out texts.
 
     Args:
         log_evidence: log p(x) of each held-out text, nats.
@@ -74,12 +74,12 @@ def make_rejection(
     Raises:
         BadValue: There is no text.
 
-    Right: of documents held out. Wrong: of documents the model was fitted on, which it knows by heart.
+    Right: with held-out documents. Wrong: with documents of the fit, which the model has memorised.
     """
     if not len(log_evidence):
         raise BadValue(
-            "held out: expected at least one text to hold others against, got none",
-            "hold some texts out of the fit",
+            "held out: expected at least one text to compare other texts with, got none",
+            "leave some texts out of the fit",
         )
     values = np.sort(statistic(log_evidence, n_bytes, per))
     if len(values) > KEPT:
@@ -88,7 +88,9 @@ def make_rejection(
 
 
 def statistic(log_evidence: NDArray[np.float64], n_bytes: NDArray[np.int64], per: Per) -> NDArray[np.float64]:
-    """Return log p(x), or with per="byte" log p(x) over 1 + its bytes, where EOS counts as one byte."""
+    """Return log p(x), divided by 1 + the bytes of x with per="byte", so that EOS counts as one byte."""
     if per not in ("text", "byte"):
-        raise BadValue(f"expected 'text' or 'byte', got {per!r}", "write one of the two", argument="per")
+        raise BadValue(
+            f"expected 'text' or 'byte', got {per!r}", "write one of the two words", argument="per"
+        )
     return log_evidence if per == "text" else log_evidence / (1 + n_bytes)

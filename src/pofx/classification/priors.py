@@ -1,4 +1,4 @@
-"""P(t): how probable each class is before a text is seen."""
+"""P(t), the probability of each class before a text is seen."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def log_prior(prior: Prior, classes: Sequence[Any], count: NDArray[np.float64]) 
     """Compute log P(t), `[C]`, in the order of `classes`.
 
     Args:
-        prior: "empirical": count / Σ count, so −∞ for a class without documents. "uniform": 1/C. Or weights, as an array in
-            the order of `classes` or a mapping from label; these are normalised, and zeros are allowed.
+        prior: "empirical" for count / Σ count, with log P(t) = −∞ for a class without documents; "uniform" for 1/C. Or
+            weights, as an array in the order of `classes` or a mapping from label. Weights are normalised, and may be 0.
         classes: The labels.
-        count: Documents of each class, `[C]`.
+        count: The number of documents of each class, `[C]`.
 
     Returns:
         log P(t), nats.
 
     Raises:
-        BadValue: The prior is anything else.
+        BadValue: `prior` is no prior for these classes.
 
     Right: `log_prior({"ham": 9, "spam": 1}, ["ham", "spam"], count)`. Wrong: logarithms, or one number for two classes.
     """
@@ -43,7 +43,7 @@ def _prior_weights(prior: Prior, classes: list[Any], count: NDArray[np.float64])
         if prior != "empirical":
             raise BadValue(
                 f"expected 'empirical', 'uniform', {n} numbers or a mapping of labels, got {prior!r:.60}",
-                "pass one of these",
+                "pass one of these priors",
                 argument="prior",
             )
         if not count.sum() > 0:

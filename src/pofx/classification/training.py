@@ -28,17 +28,17 @@ from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import refuse_normalizing
 
 UNLABELLED = -1
-AGAIN = "run it again, with fewer seconds a class if it took too long"
-# EM has converged where no posterior moves by more than this.
+AGAIN = "run the fit again, with fewer seconds a class if it took too long"
+# EM has converged when no posterior changes by more than this.
 SETTLED = 1e-6
 
 
 @dataclass(frozen=True)
 class EMStep:
-    """One step of EM.
+    """The record of one step of EM.
 
     Attributes:
-        log_likelihood: Σ log P(x, t) of labelled documents and Σ log p(x) of the others before the step, nats.
+        log_likelihood: Σ log P(x, t) of labelled documents plus Σ log p(x) of the others, before the step, nats.
         moved: The largest change of a posterior by the step.
     """
 
@@ -63,24 +63,23 @@ def fit_joint(
 
     EM computes P(t | x) of each document without label (E), and fits models and empirical prior again (M). Where the family
     has fractional counts, as additive n-grams have, a document counts in class t with weight P(t | x) (Nigam et al. 2000).
-    Otherwise it counts as a whole in its most probable class (classification EM; Celeux & Govaert 1992). For a fixed LM only
-    the prior is fitted.
+    Otherwise a document counts as a whole in its most probable class (classification EM; Celeux & Govaert 1992). For a fixed
+    LM only the prior is fitted.
 
     Args:
         texts: The documents.
-        labels: The place of each label in `classes`, or −1 for no label, `[n]`.
+        labels: The number of each label in `classes`, or −1 for no label, `[n]`.
         classes: The labels.
-        spec: What is fitted for each class. An `LM` is not fitted, and is conditioned on given[label]. With a spec and
-            `given`, one model of all classes is fitted to the texts after their prefixes.
+        spec: The specification of the model of each class. An `LM` is not fitted, and is conditioned on given[label]. With
+            a spec and `given`, one model of all classes is fitted to the texts after their prefixes.
         given: The prefix for each label, or None.
         prior: The prior; see `log_prior`.
         length: "own" or "shared"; see `make_fitter`.
-        em: Most steps of EM; with 0 a document without label is refused.
+        em: The most steps of EM; with 0 a document without label is refused.
         power: 1, or β of the power posterior.
-        background: λ of p(v | h, t) = (1 − λ) p_t(v | h) + λ p(v | h). The model p is fitted to the documents of
-        all classes,
-            with labels or without; the M-step stays that of p_t.
-        progress: Called with each step of EM.
+        background: λ of p(v | h, t) = (1 − λ) p_t(v | h) + λ p(v | h). The model p is fitted to the documents of all
+            classes, with or without labels; the M-step fits p_t alone.
+        progress: A function that is called with each step of EM.
 
     Returns:
         The joint distribution, and the steps of EM.
@@ -93,8 +92,7 @@ def fit_joint(
         refuse_normalizing(spec.vocab, "a classifier")
     if isinstance(spec, LM) and given is None:
         raise BadValue(
-            "expected the prefix that stands for each label, since an LM is the same for all classes, "
-            "got none",
+            "expected the prefix of each label, since an LM is the same for all classes, got no prefix",
             Advice(
                 "give each label its prefix",
                 "GenerativeClassifier(lm, given={'en': 'In English: ', …})",
@@ -104,12 +102,12 @@ def fit_joint(
         )
     if length not in ("own", "shared"):
         raise BadValue(
-            f"expected 'own' or 'shared', got {length!r:.60}", "write one of the two", argument="length"
+            f"expected 'own' or 'shared', got {length!r:.60}", "write one of the two words", argument="length"
         )
     if length == "shared" and (isinstance(spec, LM) or given is not None):
         raise BadValue(
             "expected 'own' for one model of texts after prefixes, which has an EOS of its own, got 'shared'",
-            "it is for models that are fitted for each class",
+            "take length='shared' with a model for each class",
             argument="length",
         )
     em = check_whole_number("em", em)
@@ -124,8 +122,8 @@ def fit_joint(
     background = check_real_number("background", background, 0, 1, below=True)
     if background and (isinstance(spec, LM) or given is not None):
         raise BadValue(
-            f"expected 0 for one model of texts after prefixes, which all classes have in common, got {background}",
-            "leave it out",
+            f"expected 0 for one model of texts after prefixes, which all classes share, got {background}",
+            "leave background out",
             argument="background",
         )
     prefixes = None if given is None else _prefixes(given, classes)
@@ -135,7 +133,9 @@ def fit_joint(
 
     def joint_of(weights: Weights) -> Joint:
         count = weights.sum(axis=0)
-        log_p = log_prior(prior, classes, count)  # a wrong one is told before hours of fitting
+        log_p = log_prior(
+            prior, classes, count
+        )  # computed first, so that a wrong prior is refused before the fit
         with not_resumable(AGAIN):
             return Joint(tuple(classes), learned(weights), prefixes, count, log_p, power)
 
@@ -144,7 +144,7 @@ def fit_joint(
     weights[known, labels[known]] = 1.0
     joint = joint_of(weights)
     steps: list[EMStep] = []
-    fixed = isinstance(spec, LM)  # nothing but the prior moves, so that one pass serves all steps
+    fixed = isinstance(spec, LM)  # only the prior changes, so one pass is enough for all steps
     undivided = not soft and not fixed
     likelihood = np.zeros((0, 0))
     for _ in range(em if len(free) else 0):
@@ -165,7 +165,7 @@ def fit_joint(
 
 
 def _posterior_weights(joint: NDArray[np.float64], whole: bool) -> Weights:
-    """Return P(t | x) of documents without label; 0 for all classes where none can produce the document."""
+    """Return P(t | x) of documents without label; 0 for all classes where no class can produce the document."""
     possible = np.isfinite(joint.max(axis=1))
     out = np.zeros_like(joint)
     peak = joint[possible].max(axis=1, keepdims=True)
@@ -214,7 +214,7 @@ def _prefixes(given: Mapping[Any, str | bytes], classes: Sequence[Any]) -> tuple
     if missing:
         raise BadValue(
             f"expected a prefix for each of {len(classes)} labels, got none for {missing[0]!r}",
-            "add it",
+            "add a prefix for this label",
             argument="given",
         )
     return tuple(given[t] for t in classes)

@@ -1,1 +1,1 @@
-"""Queries to a corpus that fit models of their own to answer."""
+"""Queries about a corpus that fit models of their own."""

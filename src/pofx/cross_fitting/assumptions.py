@@ -1,4 +1,4 @@
-"""The assumptions of maximum likelihood about a corpus, checked: independent draws of one p, each from x0 to EOS."""
+"""Checks of the assumptions of maximum likelihood about a corpus: independent draws of one p, each from x0 to EOS."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from pofx.queries.scoring.score import Scored, score
 from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import plain_text, to_bytes
 
-# The model where none is named: fitted on 4 MB in 4 seconds, it scores 1 MB a second.
+# The model that is fitted where the caller names no model: the fit on 4 MB takes 4 s, and scoring takes 1 s a MB.
 QUICK = NgramSpec(order=5)
 FITTED_BYTES = 1 << 22
-# Most groups of copies, and documents that start mid-way, whose ids a report gives.
+# The most groups of copies, and the most fragments, whose ids a report has.
 SHOWN = 10
 
 Text = str | bytes | Document
@@ -45,21 +45,21 @@ def corpus_report(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> CorpusReport:
-    """Check whether documents are what L(θ) = −(1/N) Σ log p(xⁿ) assumes: independent draws of one p, from x0 to EOS.
+    """Check whether documents are independent draws of one p, each from x0 to EOS, as L(θ) = −(1/N) Σ log p(xⁿ) assumes.
 
     The report covers copies inside and across the split, a permutation test of the order, and the gain from knowing the
-    document before. It gives the effective number of documents, L(θ) with a cluster-bootstrap interval (nats a
-    document), and documents that start mid-way.
+    document before. The report also has the effective number of documents, L(θ) with a cluster-bootstrap interval (nats a
+    document), and documents that start in the middle of a text.
 
     Args:
-        documents: Documents in the order of their files, as `records` gives them, or as texts; held in memory.
+        documents: Documents in the order of their files, as `records` gives them, or as texts; all are in memory at once.
         lm: The model of log p; None fits a byte 5-gram on the documents that are not held out.
         held_out: A share, chosen by hash as `split_documents` does, or the held-out documents themselves.
-        clusters: A label for each document, such as its author or page, held-out documents last. None takes the files if
-            there are several, else groups of copies.
-        scored: Most documents that are scored for L(θ), drawn by `seed`.
+        clusters: A label for each document, such as its author or page, held-out documents last. For None the clusters are
+            the files if there are several, else groups of copies.
+        scored: The most documents that are scored for L(θ), drawn by `seed`.
         seed: Seed of the report.
-        progress: Called with the name of each stage.
+        progress: A function that is called with the name of each stage.
 
     Returns:
         The report.
@@ -70,8 +70,8 @@ def corpus_report(
         NoBOS: `lm` has no p(x1).
         NoEOS: `lm` has no p(EOS).
 
-    Right: `corpus_report(records("a.txt", "b.txt"))`. Wrong: `corpus_report(sorted(texts))`, whose order means something by
-    construction.
+    Right: `corpus_report(records("a.txt", "b.txt"))`. Wrong: `corpus_report(sorted(texts))`, since sorted texts are not
+    exchangeable.
     """
     tell = progress or (lambda stage: None)
     tell("reading")
@@ -95,8 +95,8 @@ def corpus_report(
         lm = _quick(corpus, seed)
     _check(lm)
     tell("scoring")
-    # A model fitted here has read all but the held-out share. What a named model has read is known only where held-out
-    # documents are a list.
+    # A model fitted here was fitted on all documents but the held-out share. A named model may have seen any of them, unless
+    # the held-out documents are a list.
     kept = bool(corpus.held_out.any()) and (ours or n < corpus.n)
     pool = np.flatnonzero(corpus.held_out) if kept else np.arange(corpus.n)
     labels, what, copies = _clusters(corpus, clusters, near, pool)
@@ -128,7 +128,7 @@ def corpus_report(
 
 
 def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: int) -> tuple[Corpus, int]:
-    """Read the documents; also return how many of them are not from a list of held-out documents."""
+    """Read the documents; also return the number of documents that are not from a list of held-out documents."""
     if isinstance(documents, str | bytes):
         raise BadValue(
             "expected an iterable of texts, got one text",
@@ -164,12 +164,12 @@ def _corpus(documents: Iterable[Text], held_out: float | Iterable[Text], seed: i
 
 
 def _as_text(text: str | bytes) -> str:
-    to_bytes(text)  # refuses a string that no UTF-8 spells
+    to_bytes(text)  # raises for a string that UTF-8 cannot spell
     return plain_text(text)
 
 
 def _quick(corpus: Corpus, seed: int) -> LM:
-    """Fit an n-gram on the documents that are not held out; on some of them, by hash, where they are many."""
+    """Fit an n-gram on the documents that are not held out, or on a part of them, chosen by hash, if they are many."""
     train = [t for t, aside in zip(corpus.texts, corpus.held_out) if not aside]
     size = sum(map(len, train))
     if size > FITTED_BYTES:
@@ -186,7 +186,7 @@ def _check(lm: LM) -> None:
             "symbol",
             [
                 Advice("name a token that ends texts", "load(source, end=TOKEN)", "--end TOKEN"),
-                "leave the model out: an n-gram is then fitted",
+                "leave the model out, and an n-gram is fitted",
             ],
         )
 
@@ -205,11 +205,11 @@ def _clusters(
 
 
 def _seen(found: Sequence[Scored]) -> str:
-    """Say how many scored documents the model has seen, and in which role; "" for none."""
+    """Return a sentence on the scored documents that the model has seen, and in which role; "" for none."""
     fitted, chosen = sum(s.terms.fitted for s in found), sum(s.terms.chosen for s in found)
-    told = [f"the model was fitted on {fitted:,} of them"] if fitted else []
-    told += [f"its weights were chosen by {chosen:,} of them"] if chosen else []
-    return f"On new documents L(θ) is larger, since {' and '.join(told)}" if told else ""
+    known = [f"the model was fitted on {fitted:,} of them"] if fitted else []
+    known += [f"its weights were chosen by {chosen:,} of them"] if chosen else []
+    return f"On new documents L(θ) is larger, since {' and '.join(known)}" if known else ""
 
 
 def _scores(lm: LM, texts: Sequence[str]) -> Iterator[Scored]:

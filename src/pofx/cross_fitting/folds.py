@@ -21,15 +21,15 @@ def cross_fit(
     """Score each document by argmax L(θ) over the documents outside its fold: log p(x), nats, in order.
 
     Args:
-        documents: Texts, as `fit` takes them; held in memory.
-        spec: What is fitted, once for each fold.
-        folds: K. A hash of document and seed chooses one of K folds, so equal documents share a fold. The model that scores
-            a document has seen no copy of it.
+        documents: Texts, as `fit` takes them; all are in memory at once.
+        spec: The specification of the model that is fitted for each fold.
+        folds: K, the number of folds. A hash of document and seed chooses the fold, so equal documents share a fold. The
+            model that scores a document has seen no copy of the document.
         seed: Seed of the folds.
 
     Returns:
-        A record for each document. Their mean estimates the loss on new documents of a model fitted on (K − 1)/K of them.
-        Numbers of two folds belong to two distributions.
+        A record for each document. The mean estimates the loss on new documents of a model that is fitted on (K − 1)/K of
+        the documents. Numbers of two folds belong to two distributions.
 
     Raises:
         BadValue: There are fewer than two folds with documents, or K is no number from 2 to 1,000.
@@ -49,7 +49,7 @@ def cross_fit(
     fold = [fold_of(text, folds, seed) for text in texts]
     if len(set(fold)) < 2:
         raise BadValue(
-            f"expected some in at least two of {folds} folds, got {len(texts):,} in {len(set(fold))}",
+            f"expected documents in at least two of {folds} folds, got {len(texts):,} in {len(set(fold))}",
             "give more documents that differ",
             argument="documents",
         )
@@ -62,7 +62,7 @@ def cross_fit(
 
 
 def fold_of(text: str | bytes, folds: int, seed: int) -> int:
-    """Return the fold of a document, by a hash of it and of the seed: the same on any machine, in any corpus."""
+    """Return the fold of a document, by a hash of document and seed: the same on any machine and in any corpus."""
     key = str(seed).encode("ascii")
     digest = hashlib.blake2b(to_bytes(text), digest_size=8, key=key, person=b"cross-fit").digest()
     return int.from_bytes(digest, "little") % folds

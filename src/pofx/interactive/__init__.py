@@ -1,1 +1,1 @@
-"""What an interactive session shows of a value: one line, HTML in a notebook, a table of Arrow, a bar of progress."""
+"""Values in an interactive session: one line, HTML in a notebook, and a table of Arrow."""

@@ -1,7 +1,7 @@
-"""What stands for a value in a Python session: one line, and HTML in a notebook.
+"""The display of a value in a Python session: one line, and HTML in a notebook.
 
-Records stand on low floors, and lines and pages are made in `report/`, on a higher one. So a record only asks for
-them, and `pofx/__init__.py`, which stands outside the floors, registers the two functions that make them.
+Records stand on low floors, and `report/`, which makes lines and pages, stands on a higher floor. So a record only calls
+registered functions, and `pofx/__init__.py`, which stands outside the floors, registers the two functions.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _makers: dict[str, Maker] = {}
 
 
 def register(line: Maker, html: Maker) -> None:
-    """Let two functions show all values.
+    """Register the two functions that show all values.
 
     Args:
-        line: A function of a value that returns its one line; None for a value that it does not know.
-        html: The same for HTML.
+        line: A function of a value that returns its one line; None for a value of an unknown type.
+        html: A function of a value that returns its HTML; None for a value of an unknown type.
     """
     _makers.update(line=line, html=html)
 
@@ -40,7 +40,7 @@ class Shown:
         return super().__repr__() if line is None else line
 
     def _repr_html_(self) -> str | None:
-        """Return HTML for a notebook; None where no function makes it, so that the notebook shows the one line."""
+        """Return HTML for a notebook; None where there is no HTML, so that the notebook shows the one line."""
         html = _makers["html"](self) if "html" in _makers else None
         if html is not None:
             return html

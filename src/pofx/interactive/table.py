@@ -1,6 +1,6 @@
 """The tokens or words of records as a table of Arrow, which pandas, polars and DuckDB read without a copy in between.
 
-pyarrow is imported when a table is asked for, not before.
+pyarrow is imported when a table is made, not before.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class TableColumn:
 
 
 class HasTable(ABC):
-    """A record with a table: a row a token, or a row a word.
+    """A record with a table that has a row for each token, or for each word.
 
     A record has the method `__arrow_c_stream__` of the Arrow C interface, so `polars.DataFrame(record)`,
-    `pyarrow.table(record)` and DuckDB read it as it is.
+    `pyarrow.table(record)` and DuckDB read the record directly.
     """
 
     __slots__ = ()
@@ -69,8 +69,8 @@ def to_arrow(records: Sequence[HasTable]) -> Any:
     """Return the tables of several records as one `pyarrow.Table`, with the number of the record in column `document`.
 
     Args:
-        records: A list of `Scored`, with a row a token; or a list of `Worded`, with a row a word. Records that lack a column
-            which others have (`rank`) have nulls there.
+        records: A list of `Scored`, with a row for each token; or a list of `Worded`, with a row for each word. Records
+            without a column of other records (`rank`) have nulls there.
 
     Returns:
         The table. Numbers of records begin at 0.
@@ -87,7 +87,7 @@ def to_arrow(records: Sequence[HasTable]) -> Any:
         got = ", ".join(sorted(k.__name__ for k in kinds)) or type(records).__name__
         raise BadValue(
             f"expected a list of Scored, or a list of Worded, got {got}",
-            "pass what score or words returns",
+            "pass the list that score or words returns",
             argument="records",
         )
     pa = require("pyarrow", "data", "a table of Arrow")

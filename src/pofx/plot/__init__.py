@@ -1,7 +1,7 @@
 """Pictures of records, by matplotlib: `pofx.plot.surprisal({"6-gram": words(lm, [text])[0]})`.
 
-Each function takes a record, or a mapping of names to records, and returns the Axes that it has drawn on. matplotlib is
-imported when the first picture is drawn.
+Each function takes a record, or a mapping of names to records, and returns the Axes of its picture. matplotlib is imported
+when the first picture is drawn.
 """
 
 from pofx.plot.alive import alive

@@ -1,4 +1,4 @@
-"""P(length > L) of the texts of a model, as an audit found it."""
+"""A picture of P(length > L) of the texts of a model, from an audit."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ def alive(audits: Audit | Mapping[str, Audit], *, ax: Any = None, dark: bool = F
         dark: Whether the picture stands on a dark page.
 
     Returns:
-        The Axes; both of them are logarithmic, and a P of 0 is left out.
+        The Axes, with logarithmic scales; a P of 0 is left out.
 
     Raises:
-        BadValue: An audit has no such curve: its model never ends a text, or it is of a scorer.
+        BadValue: An audit has no such curve, since its model has no EOS or is a scorer.
         MissingExtra: matplotlib is not installed.
 
-    Right: `alive(audit(lm, held_out))`. Wrong: reading a curve that is flat from some L on as good: that mass never ends.
+    Right: `alive(audit(lm, held_out))`. Wrong: taking a curve that is flat from some L on for a good one, since texts of
+    this mass never end.
     """
     pairs = by_name(audits, Audit, "audits")
     curves = [(name, _curve(audit, name)) for name, audit in pairs]
@@ -51,7 +52,7 @@ def _curve(audit: Audit, name: str) -> Series:
         if finding.check == Check.ALIVE and finding.series is not None:
             return finding.series
     raise BadValue(
-        f"expected an audit that followed P(length > L), got none{f' for {name}' if name else ''}",
+        f"expected an audit with P(length > L), got an audit without it{f' for {name}' if name else ''}",
         "audit an LM with EOS",
         argument="audits",
     )

@@ -1,4 +1,4 @@
-"""How many bits per byte the texts of a corpus cost."""
+"""A picture of the bits per byte of the texts of a corpus."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def bits_per_byte(
     """Draw the distribution of bits per byte over texts, −log2 p(x) / bytes, a text counted once.
 
     Args:
-        scored: What `score` returns; or several of these by name, such as of two models.
-        bins: How many bins of equal width.
+        scored: The list that `score` returns, or several such lists by name, such as of two models.
+        bins: The number of bins, which have equal width.
         ax: Axes to draw on; None makes a figure.
         dark: Whether the picture stands on a dark page.
 
     Returns:
-        The Axes. Texts of probability 0 and texts of no bytes have no place in it; the legend counts them.
+        The Axes. Texts of probability 0 and texts of no bytes are not drawn; the legend has their number.
 
     Raises:
         BadValue: There is no text with a finite number.
         MissingExtra: matplotlib is not installed.
 
     Right: `bits_per_byte({"6-gram": score(a, texts), "transformer": score(b, texts)})`. Wrong: texts with a prefix beside
-    texts without.
+    texts without a prefix.
     """
     pairs = list(scored.items()) if isinstance(scored, Mapping) else [("", scored)]
     rates = {name: np.array([s.bits_per_byte for s in some]) for name, some in pairs}
@@ -44,7 +44,7 @@ def bits_per_byte(
     if not any(len(found) for found in finite.values()):
         raise BadValue(
             "expected at least one text of positive probability, got none",
-            "pass what score returns",
+            "pass the list that score returns",
             argument="scored",
         )
     every = np.concatenate(list(finite.values()))

@@ -1,4 +1,4 @@
-"""The loss of a fit, step by step."""
+"""A picture of the loss of a fit, step by step."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def learning_curve(
         The Axes.
 
     Raises:
-        BadValue: `curves` is no curve; a loaded model has none.
+        BadValue: `curves` is no curve; a loaded model has no curve.
         MissingExtra: matplotlib is not installed.
 
     Right: `learning_curve(fit(texts, TransformerSpec(epochs=2)).learning_curve)`. Wrong: comparing curves of different
-    documents: bits per byte depend on them.
+    documents, on which bits per byte depend.
     """
     pairs = by_name(curves, LearningCurve, "curves")
     made = picture(ax, dark, "passes over the documents", "bits per byte")

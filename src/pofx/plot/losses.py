@@ -1,4 +1,4 @@
-"""The losses of several models side by side."""
+"""A picture of the losses of several models side by side."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def losses(
     """Draw one bar for each model, as long as its loss on the same texts.
 
     Args:
-        by_model: The loss of each model, by name; nan for a model that has none, such as L(θ) without x0.
+        by_model: The loss of each model, by name; nan for a model without a loss, such as L(θ) without x0.
         unit: The unit of all losses.
         mark_best: Whether the lowest loss has a colour of its own.
         ax: Axes to draw on; None makes a figure.

@@ -1,4 +1,4 @@
-"""Whether the posteriors of a classifier are calibrated."""
+"""A picture of the calibration of a classifier's posteriors."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def reliability(
         BadValue: `evaluations` is no evaluation.
         MissingExtra: matplotlib is not installed.
 
-    Right: `reliability(evaluate(log_posterior, truth))` on texts that were not fitted on. Wrong: reading a point of three
-    texts without its bar.
+    Right: `reliability(evaluate(log_posterior, truth))` on texts that no model was fitted on. Wrong: reading a point of
+    three texts without its bar.
     """
     pairs = by_name(evaluations, Evaluation, "evaluations")
     made = picture(ax, dark, "posterior of the most probable class", "accuracy", (4.6, 4.4), grid="both")

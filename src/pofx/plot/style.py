@@ -19,7 +19,7 @@ class Theme:
     Attributes:
         paper: The background.
         ink: Text and axes.
-        soft: What matters less, such as a diagonal.
+        soft: Lines and text of less importance, such as a diagonal.
         rule: Lines of the grid.
         heat: The eight shades of surprisal, from `report.heat`.
         series: One colour for each record of a picture, equal in lightness; the first is the orange of the pages.
@@ -33,8 +33,8 @@ class Theme:
     series: tuple[str, ...]
 
 
-# Paper, ink and rules are those of the pages (web/src/style/page.css). The series have a contrast of at least 4.5 to the
-# paper, and differ for the common kinds of colour blindness; markers differ, too.
+# Paper, ink and rules are the colours of the pages (web/src/style/page.css). The series have a contrast of at least 4.5 to
+# the paper, and differ for the common kinds of colour blindness; markers differ, too.
 LIGHT = Theme(
     "#ffffff",
     heat.LIGHT_INK,
@@ -51,7 +51,7 @@ DARK = Theme(
     heat.DARK,
     ("#f0955c", "#7db7e0", "#b5c566", "#cf9ee8", "#a8a097"),
 )
-# Characters of a legend in an inch, and what an entry has beside its name.
+# The number of characters of a legend in an inch, and the width of an entry's mark in characters.
 LETTERS, HANDLE = 11, 6
 MARKERS = ("o", "s", "^", "D", "v")
 
@@ -130,13 +130,13 @@ def by_name(records: T | Mapping[str, T], kind: type[T], what: str) -> list[tupl
         what: The argument, for the message of a refusal.
 
     Raises:
-        BadValue: There is no record, or something else than records.
+        BadValue: There is no record, or a value that is no record.
     """
     pairs = list(records.items()) if isinstance(records, Mapping) else [("", records)]
     if not pairs or not all(isinstance(r, kind) for _, r in pairs):
         got = ", ".join(sorted({type(r).__name__ for _, r in pairs})) or "an empty mapping"
         raise BadValue(
-            f"expected a record {kind.__name__}, or a mapping of names to them, got {got}",
+            f"expected a record {kind.__name__}, or a mapping of names to such records, got {got}",
             "pass one record, or {name: record}",
             argument=what,
         )

@@ -1,4 +1,4 @@
-"""The surprisal of each word of a text, under one model or several."""
+"""A picture of the surprisal of each word of a text, under one model or several models."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pofx.queries.words.words import Worded
 from pofx.report.heat import shade
 from pofx.report.visible import visible
 
-MOST = 200  # words; more have no room for their names
-ROTATED = 8  # words from which names stand upright
+MOST = 200  # the most words, since the names of more words have no room
+ROTATED = 8  # the most words whose names are horizontal
 
 
 def surprisal(worded: Worded | Mapping[str, Worded], *, ax: Any = None, dark: bool = False) -> Any:
     """Draw −log2 p(word | words before) of each word, bits.
 
     Args:
-        worded: What `words` returns of a text; or the same text under several models, by name.
+        worded: A record of `words`; or records of the same text under several models, by name.
         ax: Axes to draw on; None makes a figure.
         dark: Whether the picture stands on a dark page.
 
     Returns:
-        The Axes. Of one model each bar has the shade that the word has in heat text.
+        The Axes. With one model each bar has the shade that the word has in heat text.
 
     Raises:
         BadValue: The texts differ, or there are no words, or more than 200.
@@ -35,11 +35,15 @@ def surprisal(worded: Worded | Mapping[str, Worded], *, ax: Any = None, dark: bo
     pairs = by_name(worded, Worded, "worded")
     spelled = [[visible(w.text.strip()) for w in r.words if w.index is not None] for _, r in pairs]
     if any(names != spelled[0] for names in spelled):
-        raise BadValue("expected one text under all models, got several texts", "pass one", argument="worded")
+        raise BadValue(
+            "expected one text under all models, got several texts", "pass one text", argument="worded"
+        )
     n = len(spelled[0])
     if not 0 < n <= MOST:
         raise BadValue(
-            f"expected a text of 1 to {MOST} words, got {n:,} words", "pass a part of it", argument="worded"
+            f"expected a text of 1 to {MOST} words, got {n:,} words",
+            "pass a part of the text",
+            argument="worded",
         )
     made = picture(ax, dark, "", "surprisal, bits", (max(4.8, min(16.0, 0.55 * n + 1.5)), 3.4))
     width = 0.78 / len(pairs)
