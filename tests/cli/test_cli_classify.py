@@ -366,5 +366,7 @@ def test_ctrl_c_in_a_fit_advises_what_there_is(
         main(["classify", "train", *sources, "-o", str(tmp_path / "out"), "--family", "transformer"])
     said = capsys.readouterr().err
     assert ended.value.code == 130
-    assert said.endswith("nothing was kept; run the fit again, with fewer seconds a class if it took too long\n")
+    assert said.endswith(
+        "nothing was kept; run the fit again, with fewer seconds a class if it took too long\n"
+    )
     assert "checkpoint" not in said and "--resume" not in said and not (tmp_path / "out").exists()
