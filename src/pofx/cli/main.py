@@ -30,6 +30,8 @@ VERBS = {
     "audit": "Check whether a model is the joint distribution it claims to be.",
     "corpus": "Check whether documents are independent draws of one p.",
     "classify": "Classify texts, by one model per class and Bayes' rule.",
+    "jobs": "Tell how far a job in a directory is.",
+    "verify": "Check that the output directory of a job is whole.",
     "posterior": "Tell which of several models a text is from.",
     "page": "Look at p(x) in a browser.",
     "serve": "Answer evaluation clients over HTTP.",
@@ -45,6 +47,7 @@ ROOMS = {
     "scoring": ("score", "words", "marginal", "next", "posterior"),
     "strings": ("sample", "infill", "condition", "compress", "decompress"),
     "corpora": ("corpus", "classify"),
+    "jobs": ("jobs", "verify"),
     "servers": ("page", "serve", "check-server"),
 }
 

@@ -6,13 +6,15 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from pofx.corpus.bad_rows import BadRow, BadRowWarning, Report
 from pofx.corpus.readers import DocumentLayout, Fault, LineRun, Quoting, Row, Split
 from pofx.corpus.readers.all_files import check_beginnings, rows_of_all
 from pofx.corpus.readers.plan import plan_reading
 from pofx.corpus.source import Source
+from pofx.corpus.stretch import Stretch
 from pofx.errors import BadSource
 from pofx.files.limits import DEFAULT
 
@@ -104,6 +106,11 @@ class _Files:
         if self._report is None and tally.n_bad > len(tally.kinds):
             told = "; ".join(f"{n:,} of the kind {kind!r}" for kind, n in tally.kinds.most_common())
             warnings.warn(f"{tally.n_bad:,} bad rows in all: {told}", BadRowWarning, stacklevel=3)
+
+    def stretch(self, stretch: Stretch) -> Self:
+        """Return the same reading of one stretch of the file, which must be the only one."""
+        (source,) = self.sources
+        return type(self)((replace(source, stretch=stretch),), self.layout, self._report)
 
     def look(self) -> None:
         """Read the beginning of each file, so that a mistake is reported before hours of work.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from pofx.corpus import remote
+from pofx.corpus.stretch import Stretch
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.urls import is_url
 
@@ -40,12 +41,14 @@ class Source:
         format: The format of the file, once it is unpacked.
         packing: How the file is packed.
         named: Whether the caller named the format.
+        stretch: The run of rows that is read; None for the whole file.
     """
 
     path: str
     format: Format
     packing: Packing
     named: bool = False
+    stretch: Stretch | None = None
 
     @property
     def is_stdin(self) -> bool:

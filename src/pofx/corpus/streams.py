@@ -16,6 +16,7 @@ from pofx.corpus.encoding import as_utf8
 from pofx.corpus.remote import open_url
 from pofx.corpus.signatures import refuse_other
 from pofx.corpus.source import Source
+from pofx.corpus.stretch import bytes_of
 from pofx.corpus.unpacking import BadZstd, Gzip, Unpacked, Zstd
 from pofx.errors import BadSource, require
 from pofx.files.limits import DEFAULT, Limits, too_long
@@ -41,7 +42,12 @@ def open_text(
         with _raw(source) as raw:
             if source.format == "parquet":
                 yield raw
+            elif source.stretch is not None and not (source.stretch.begins_file or source.stretch.header):
+                yield bytes_of(
+                    source.stretch, raw
+                )  # U+FEFF at the beginning of a later line is text, and no mark
             else:
+                raw = raw if source.stretch is None else bytes_of(source.stretch, raw)
                 unpacked = _unpacked(raw, source, limits)
                 yield as_utf8(
                     name,

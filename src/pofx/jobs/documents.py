@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pofx.corpus.bad_rows import BadRow
     from pofx.corpus.documents import Document, Records
     from pofx.corpus.readers import Quoting, Split
+    from pofx.corpus.stretch import Stretch
     from pofx.lm.model import LM
     from pofx.queries.scoring.stream import Question
 
@@ -89,6 +90,7 @@ class Documents:
         given: The prefix of all documents; "" for none.
         given_field: The field of a row that holds the row's own prefix; None for no such field.
         keep: The fields of the input that the rows of the output repeat.
+        stretch: The run of rows of the only file that is read; None for all rows of all files.
     """
 
     files: tuple[str, ...]
@@ -96,6 +98,7 @@ class Documents:
     given: str | bytes = ""
     given_field: str | None = None
     keep: tuple[str, ...] = ()
+    stretch: Stretch | None = None
 
     def look(self) -> None:
         """Read the beginning of each file, before a model is loaded.
@@ -121,7 +124,8 @@ class Documents:
         return RepeatedIds().watch(items, notify) if ids_may_repeat else items
 
     def _records(self, bad_rows: deque[BadRow]) -> Records:
-        return self.reading.records(self.files, bad_rows.append, self.given_field, self.keep)
+        found = self.reading.records(self.files, bad_rows.append, self.given_field, self.keep)
+        return found if self.stretch is None else found.stretch(self.stretch)
 
     def prefix(self, item: Document) -> str | bytes:
         """Return the prefix that the document is conditioned on."""

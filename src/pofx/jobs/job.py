@@ -62,11 +62,16 @@ class Job:
         """Whether the input can be read again, unlike standard input and pipes. The system is asked once."""
         return all(can_be_read_again(f) for f in self.documents.files)
 
-    def settings(self) -> dict[str, Any]:
-        """Return all settings that the rows depend on, by name. A stopped run is resumed only under equal settings."""
+    def settings(self, inputs: bool = True) -> dict[str, Any]:
+        """Return all settings that the rows depend on, by name. A stopped run is resumed only under equal settings.
+
+        Args:
+            inputs: Whether the names and the contents of the input files are among the settings.
+        """
         from pofx.version import __version__
 
         documents = self.documents
+        files = documents.files if inputs else ()
         return {
             "pofx": __version__,
             **model_fingerprint(self.lm, self.name),
@@ -76,8 +81,8 @@ class Job:
             **documents.reading.settings,
             **self.rows.settings,
             **self.options,
-            "inputs": list(documents.files),
-            **{f"input {f}": file_fingerprint(f) if self.resumable else "read once" for f in documents.files},
+            **({"inputs": list(files)} if inputs else {}),
+            **{f"input {f}": file_fingerprint(f) if self.resumable else "read once" for f in files},
         }
 
 

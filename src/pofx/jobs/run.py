@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any
 
 from pofx.arithmetic import list_differences
-from pofx.corpus.bad_rows import BadRow
-from pofx.corpus.documents import Document
-from pofx.corpus.writing import encode_row, kind_of_value, target_writer
+from pofx.corpus.writing import target_writer
 from pofx.errors import BadSource, BadValue, PofxError
 from pofx.files.finished_runs import final_state, remember
 from pofx.files.journal import Journal, open_journal
@@ -31,17 +28,9 @@ from pofx.jobs.events import (
     UnresumableInput,
 )
 from pofx.jobs.job import Job, JobStopped
-from pofx.jobs.row_query import Entry
+from pofx.jobs.row_lines import BEGIN, Answers, Item, encode_answers
 from pofx.queries.scoring.stream import Query, TextBlock, blocks
 from pofx.queries.scoring.terms import terms
-
-# Counts of texts that the model was fitted on or its weights were chosen by, by the names of `Terms`.
-SEEN = ("fitted", "chosen")
-# The state before the first row. items: answered rows of the input; kinds: the kinds of values of each kept column.
-BEGIN: dict[str, Any] = {"items": 0, "scored": 0, "bytes": 0, "nats": 0.0, "kinds": {}}
-
-Item = Document | BadRow
-Answers = Sequence[Any | PofxError]
 
 
 def run(job: Job) -> Generator[Event, None, None]:
@@ -216,8 +205,8 @@ class JobRun:
                 "pass one answer for each item of the block",
                 argument="answers",
             )
-        lines, state = self._rows(block, answers)
-        journal.append(lines, state)
+        found, state = encode_answers(self._job, block.items, answers, journal.saved.state)
+        journal.append(b"".join(line for f in found for line in f.lines), state)
         term_records = [answer.terms for answer in answers if not isinstance(answer, PofxError)]
         return BlockEnd(block.items[-1], sum(t.tokens + t.end for t in term_records), len(block.items))
 
@@ -239,32 +228,6 @@ class JobRun:
             remember(self._target.path, self._parts, {**state, **under})
         self.ended = self._ended(state)
         return self.ended
-
-    def _rows(self, block: TextBlock[Item], answers: Answers) -> tuple[bytes, dict[str, Any]]:
-        """Return the lines of a block, and the state of the run after the block."""
-        rows, before = self._job.rows, self._journal.saved.state
-        state = {**before, "items": before["items"] + len(block.items)}
-        kinds = {name: set(before["kinds"].get(name, [])) for name in rows.keep}
-        lines = []
-        for item, answer in zip(block.items, answers):
-            entry = Entry(item.id, item.kept)
-            for name, value in zip(rows.keep, item.kept):
-                kinds[name].add(kind_of_value(value))
-            if isinstance(item, Document):
-                entry = replace(entry, text=item.text, given=self._job.documents.prefix(item))
-            if isinstance(answer, PofxError):
-                message = self._job.spell(answer)
-                why = f"{type(answer).__name__}: {message}" if isinstance(item, Document) else message
-                lines += [encode_row(r) for r in rows.make_rows(entry, " ".join(why.split()))]
-            else:
-                state["scored"] += 1
-                state["bytes"] += answer.terms.bytes
-                state["nats"] += rows.nats(answer)
-                for name in SEEN:
-                    state[name] = state.get(name, 0) + getattr(answer.terms, name)
-                lines += [encode_row(r) for r in rows.make_rows(entry, answer)]
-        state["kinds"] = {name: sorted(names) for name, names in kinds.items()}
-        return b"".join(lines), state
 
     def _stopped(self) -> JobStopped:
         """Keep the answered rows, and make the error that names them."""

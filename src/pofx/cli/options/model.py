@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -123,12 +123,12 @@ class ModelOptions:
     chat: str | None = None
     normalize: bool = False
 
-    def load(self, name: str | None = None, unknown: str = "refuse") -> LM:
-        """Load the model, or the model `name`; standard error shows slow stages."""
+    def load(self, name: str | None = None, unknown: str = "refuse", shown: bool = True) -> LM:
+        """Load the model, or the model `name`; standard error shows slow stages if `shown`."""
         from pofx.models.loading import load
 
         messages = None if self.chat is None else read_messages(self.chat)
-        with _shown() as progress, shown_warnings():
+        with _shown() if shown else nullcontext(lambda stage, fraction: None) as progress, shown_warnings():
             lm = load(
                 name or self.name,
                 self.begin,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pofx.cli.options.sharding import is_directory
 from pofx.cli.options.written import Written, rows_beside, rows_finished
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,13 +32,21 @@ given_field_option = click.option(
 )
 
 
+class WrittenRows(Written):
+    """The type of -o: a file of rows, or a directory of parts, whose run itself looks at what stands there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a directory as it was typed; `click` refuses one where a file is expected."""
+        return value if is_directory(value) else super().convert(value, param, ctx)
+
+
 def rows_out_option(unit: str) -> Callable[[F], F]:
     """Give a verb -o for a file with one row per `unit`."""
     return click.option(
         "-o",
         "--out",
-        type=Written(beside=rows_beside, finished=rows_finished),
-        metavar="FILE",
-        help=f"With FILES: write one row per {unit} to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file. The same "
-        "command continues a run that was stopped.",
+        type=WrittenRows(beside=rows_beside, finished=rows_finished),
+        metavar="FILE|DIR/",
+        help=f"With FILES: write one row per {unit} to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file, or "
+        "to parts in a directory, by several processes. The same command continues a run that was stopped.",
     )

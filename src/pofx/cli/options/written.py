@@ -81,7 +81,8 @@ def rows_beside(path: Path) -> Iterator[Path]:
     """Yield the files that stand beside a file of rows while the run lasts."""
     from pofx.files.journal_files import files_beside
 
-    yield from files_beside(path)
+    if not path.is_dir():
+        yield from files_beside(path)
 
 
 def rows_finished(path: Path, values: Values) -> bool:
@@ -89,7 +90,7 @@ def rows_finished(path: Path, values: Values) -> bool:
     from pofx.files.finished_runs import is_known
     from pofx.files.journal_files import is_finished
 
-    return is_finished(path) and not is_known(path)
+    return not path.is_dir() and is_finished(path) and not is_known(path)
 
 
 def model_finished(path: Path, values: Values) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pofx.corpus.readers.fasttext import fasttext_rows
 from pofx.corpus.readers.fields import FieldSearch
@@ -36,17 +37,32 @@ def rows(source: Source, layout: DocumentLayout, fields: FieldSearch | None = No
     Right: `for row in rows(source, DocumentLayout()): …`. Wrong: `list(rows(…))` of a file larger than the memory.
     """
     fields = FieldSearch({}) if fields is None else fields
-    name = source.name
+    if source.stretch is None or not source.stretch.skipped:
+        yield from _rows(source, layout, fields)
+        return
+    skipped = source.stretch.skipped
+    for found in _rows(source, layout, fields):
+        if found is None:
+            yield None
+        elif isinstance(found, tuple):
+            yield (found[0] + skipped, *found[1:])
+        else:
+            yield replace(found, line=found.line + skipped)
+
+
+def _rows(source: Source, layout: DocumentLayout, fields: FieldSearch) -> Iterator[RowOutcome]:
+    """Yield the rows as `rows` does, with lines that are counted from the first one that is read."""
+    name, inside = source.name, source.stretch is not None and not source.stretch.begins_file
     with open_text(source, layout.encoding, layout.limits) as stream:
         if source.format == "txt":
-            yield from text_rows(name, stream, layout, source.named)
+            yield from text_rows(name, stream, layout, source.named or inside)
         elif source.format == "jsonl":
-            yield from json_rows(name, stream, layout, fields)
+            yield from json_rows(name, stream, layout, fields, inside)
         elif source.format == "json":
             yield from array_rows(name, stream, layout, fields)
         elif source.format == "fasttext":
             yield from fasttext_rows(name, stream, layout, fields)
         elif source.format == "parquet":
-            yield from parquet_rows(name, stream, layout)
+            yield from parquet_rows(name, stream, layout, source.stretch)
         else:
             yield from csv_rows(name, stream, layout, source.format.upper())

@@ -23,7 +23,9 @@ def rows_of_all(sources: Sequence[Source], layout: DocumentLayout) -> Iterator[t
     Raises:
         BadSource: None of the first rows has some field. No row has been yielded by then.
     """
-    fields = FieldSearch(layout.options)
+    # A stretch may hold no row with some field; whoever cut the file looked at its beginning.
+    cut = any(source.stretch is not None for source in sources)
+    fields = FieldSearch({} if cut else layout.options)
     held: list[tuple[Source, RowOutcome]] = []
     size = documents = 0
     for source in sources:

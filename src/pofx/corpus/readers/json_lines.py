@@ -19,14 +19,21 @@ DIGITS = Advice("write the number as a string")
 
 
 def json_rows(
-    name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch
+    name: str, stream: BufferedReader, layout: DocumentLayout, fields: FieldSearch, inside: bool = False
 ) -> Iterator[RowOutcome]:
     """Yield one row for each line, None for a blank line.
+
+    Args:
+        name: The file, for messages.
+        stream: The lines.
+        layout: Where documents stand in a row.
+        fields: The search that notes each object.
+        inside: Whether lines of the file stand before the stream.
 
     Raises:
         BadSource: The first line begins an array of objects.
     """
-    first, decoder = True, ObjectDecoder()
+    first, decoder = not inside, ObjectDecoder()
     for line, data in enumerate(read_lines(name, stream, layout.limits), 1):
         if not data.strip():
             yield None

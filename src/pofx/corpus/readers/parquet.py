@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import BufferedReader
 from typing import Any, cast
@@ -11,6 +11,7 @@ from pofx.corpus.readers.cells import column_of, read_document
 from pofx.corpus.readers.fields import field_advice, shown_names
 from pofx.corpus.readers.layout import DocumentLayout, NoDocument, RowOutcome
 from pofx.corpus.readers.parquet_pages import BadPage, unpacked_size
+from pofx.corpus.stretch import Stretch
 from pofx.errors import BadSource, require
 from pofx.files.limits import FLOOR
 
@@ -20,8 +21,16 @@ _BATCH = 8192
 _ROW = 8
 
 
-def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> Iterator[RowOutcome]:
+def parquet_rows(
+    name: str, stream: BufferedReader, layout: DocumentLayout, stretch: Stretch | None = None
+) -> Iterator[RowOutcome]:
     """Yield the rows of the table.
+
+    Args:
+        name: The file, for messages.
+        stream: The file.
+        layout: The columns that hold documents.
+        stretch: The row groups to read; None for all of them.
 
     Raises:
         BadSource: The file is broken, or the column of the text holds no strings.
@@ -46,13 +55,16 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
     places = [_Place(arrow, schema, name, column, layout.options[column]) for column in layout.columns]
     for place in places[: len(layout.needed)]:
         place.check_text(arrow, layout, name)
+    every = range(table.metadata.num_row_groups)
+    groups = every if stretch is None else every[stretch.start : stretch.stop]
+    rows = sum(table.metadata.row_group(g).num_rows for g in groups)
     try:
-        claimed = _claimed(stream, table.metadata, {p.top for p in places})
+        claimed = _claimed(stream, table.metadata, {p.top for p in places}, groups)
     except BadPage:
         raise broken(ValueError("no header where a page begins")) from None
-    layout.limits.check_expansion(name, size, claimed + _ROW * table.metadata.num_rows)
+    layout.limits.check_expansion(name, size, claimed + _ROW * rows)
     # A batch has as many rows as fit the memory, by the size that the file states.
-    batch = max(1, min(_BATCH, FLOOR * table.metadata.num_rows // max(claimed, 1)))
+    batch = max(1, min(_BATCH, FLOOR * rows // max(claimed, 1)))
     # A file stores a text of a million rows once. Columns are read as dictionaries, so the memory holds the text once, too.
     once = [p.top for p in places if p.is_text]
     try:
@@ -60,7 +72,9 @@ def parquet_rows(name: str, stream: BufferedReader, layout: DocumentLayout) -> I
         table = parquet.ParquetFile(
             stream, read_dictionary=list(dict.fromkeys(once)), metadata=table.metadata
         )
-        batches = table.iter_batches(batch_size=batch, columns=list(dict.fromkeys(p.top for p in places)))
+        batches = table.iter_batches(
+            batch_size=batch, row_groups=list(groups), columns=list(dict.fromkeys(p.top for p in places))
+        )
     except (arrow.ArrowException, OSError) as e:
         raise broken(e) from None
     layout = replace(layout, encoding="utf-8")  # Parquet is UTF-8, whatever encoding the other files have
@@ -120,9 +134,9 @@ class _Place:
         )
 
 
-def _claimed(stream: BufferedReader, metadata: Any, columns: set[str]) -> int:
-    """Return the unpacked bytes of these columns: the larger of the sizes that the footer and the pages name."""
-    groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
+def _claimed(stream: BufferedReader, metadata: Any, columns: set[str], numbers: Iterable[int]) -> int:
+    """Return the unpacked bytes of columns in row groups: the larger of the sizes that the footer and the pages name."""
+    groups = [metadata.row_group(g) for g in numbers]
     chunks = [group.column(c) for group in groups for c in range(group.num_columns)]
     return sum(
         max(chunk.total_uncompressed_size, unpacked_size(stream, chunk))

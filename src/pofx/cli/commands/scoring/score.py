@@ -15,9 +15,9 @@ from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.pages import write_page
 from pofx.cli.options.rows import given_field_option, keep_or_show_option, rows_out_option
+from pofx.cli.options.sharding import Sharding, sharding_options
 from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import terms_option
-from pofx.cli.spelling import shell_line
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
@@ -78,6 +78,7 @@ ONLY_WITH_OUT = {
 @terms_option
 @click.option("--no-text", is_flag=True, help="-o: leave the texts out of the rows.")
 @keeping_options
+@sharding_options
 @click.option("--tokens", is_flag=True, help="With FILES and --json: list the tokens of each text.")
 @click.option(
     "--as",
@@ -121,6 +122,7 @@ def command(
     no_text: bool,
     with_terms: bool,
     keeping: Keeping,
+    sharding: Sharding,
     tokens: bool,
     peer: str | None,
     layout: Layout,
@@ -168,11 +170,11 @@ def command(
     if files:  # these checks come before a model is loaded
         asked.look()
     if out is not None:
-        from pofx.jobs.job import check_out
+        from pofx.cli.output.run_rows import check_rows_out, run_rows
         from pofx.jobs.term_columns import WithTerms
 
         rows = WithTerms(rows, options.name) if with_terms else rows
-        check_out(out, rows)
+        check_rows_out(out, rows)
     if cross is not None:
         if print_cross(cross, asked, tokens, as_json, quiet):
             click.get_current_context().exit(1)
@@ -199,12 +201,11 @@ def command(
             options.name,
         )
     elif out is not None:
-        from pofx.cli.output.run_job import run_job
-        from pofx.jobs.job import Job
+        from pofx.cli.output.job_recipe import JobRecipe
 
         decided = {"--budget": options.budget, "--deterministic": deterministic, "--unknown": unknown}
-        job = Job(lm, options.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
-        run_job(job, quiet)
+        recipe = JobRecipe(options, asked, rows, out, keeping, decided, unknown, deterministic)
+        run_rows(recipe, lm, sharding, quiet)
     else:
         from pofx.cli.output.paged import Paged
         from pofx.cli.output.score_lines import print_lines

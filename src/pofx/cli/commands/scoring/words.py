@@ -15,9 +15,9 @@ from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real
 from pofx.cli.options.pages import write_page
 from pofx.cli.options.rows import given_field_option, keep_or_show_option, rows_out_option
+from pofx.cli.options.sharding import Sharding, sharding_options
 from pofx.cli.options.written import Verb
 from pofx.cli.output.terms import print_line, terms_option
-from pofx.cli.spelling import shell_line
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 @keep_or_show_option
 @terms_option
 @keeping_options
+@sharding_options
 @layout_options
 @model_options
 @arguments.quiet_option
@@ -79,6 +80,7 @@ def command(
     keep: tuple[str, ...],
     with_terms: bool,
     keeping: Keeping,
+    sharding: Sharding,
     layout: Layout,
     options: ModelOptions,
     quiet: bool,
@@ -96,11 +98,11 @@ def command(
     pofx words stimuli.csv --field sentence --id item -o words.csv
     pofx words corpus.txt --punctuation own -o words.parquet
     """
+    from pofx.cli.output.job_recipe import JobRecipe
     from pofx.cli.output.paged import Paged
     from pofx.cli.output.row_lines import print_rows
-    from pofx.cli.output.run_job import run_job
+    from pofx.cli.output.run_rows import check_rows_out, run_rows
     from pofx.jobs.documents import Documents
-    from pofx.jobs.job import Job, check_out
     from pofx.jobs.row_query import RowQuery
     from pofx.jobs.term_columns import WithTerms
     from pofx.jobs.word_rows import WordRows
@@ -123,15 +125,14 @@ def command(
     if files:  # these checks come before a model is loaded
         asked.look()
     if out is not None:
-        check_out(out, rows)
+        check_rows_out(out, rows)
     lm = options.load()
     if texts:
         given_texts = [arguments.argument_text(t) for t in texts]
         _texts(lm, given_texts, units, behind, as_json, options.name, html_path, quiet)
     elif out is not None:
         decided = {"--budget": options.budget}
-        job = Job(lm, options.name, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
-        run_job(job, quiet)
+        run_rows(JobRecipe(options, asked, rows, out, keeping, decided), lm, sharding, quiet)
     else:
         asked.check(lm, complete=True)
         paged: Paged[Worded] | None = Paged(keep) if html_path else None

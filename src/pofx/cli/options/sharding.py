@@ -1,0 +1,106 @@
+"""Options of a run whose output is a directory of parts: how many workers, how large units, how many bad rows."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pofx.cli.options.arguments import typed
+from pofx.cli.options.numbers import Real, Whole
+from pofx.files.limits import parse_size
+
+F = TypeVar("F", bound=Callable[..., Any])
+FLAGS = {"workers": "--workers", "unit_size": "--unit-size", "max_error_rate": "--max-error-rate"}
+
+
+@dataclass(frozen=True)
+class Sharding:
+    """How the units of a job are made and done.
+
+    Attributes:
+        workers: How many processes do the units; None for one a core.
+        unit_bytes: The size of a unit, bytes; None for about a minute of work.
+        max_error_rate: The largest share of rows without a score.
+    """
+
+    workers: int | None
+    unit_bytes: int | None
+    max_error_rate: float
+
+    @property
+    def processes(self) -> int:
+        """How many processes do the units."""
+        return self.workers or cores()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_directory(out: str | None) -> bool:
+    """Return whether -o names a directory: by its last character, or because one is there."""
+    return out is not None and (out.endswith(("/", os.sep)) or Path(out).is_dir())
+
+
+def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    size = None if text is None else parse_size(text)
+    if text is not None and not size:
+        raise click.UsageError(f"--unit-size: expected a size such as 500K or 64M, got {text!r:.40}.")
+    return size
+
+
+OPTIONS = (
+    click.option(
+        "--workers",
+        type=Whole(1, 1024),
+        metavar="N",
+        help="-o DIR/: use N processes, each with one thread and the model; by default one a core.",
+    ),
+    click.option(
+        "--unit-size",
+        metavar="SIZE",
+        callback=_size,
+        help="-o DIR/: cut files into units of this many bytes, such as 64M; by default about a minute of work.",
+    ),
+    click.option(
+        "--max-error-rate",
+        type=Real(0, 1),
+        default=0.001,
+        show_default=True,
+        metavar="SHARE",
+        help="-o DIR/: end the run if more than this share of the rows has no score; what is done is kept.",
+    ),
+)
+
+
+def sharding_options(function: F) -> F:
+    """Give a verb --workers, --unit-size and --max-error-rate as one argument `sharding`; refused without -o DIR/."""
+
+    @functools.wraps(function)
+    def with_sharding(
+        *args: Any,
+        out: str | None,
+        workers: int | None,
+        unit_size: int | None,
+        max_error_rate: float,
+        **others: Any,
+    ) -> Any:
+        unheeded = next((flag for name, flag in FLAGS.items() if typed(name)), None)
+        if unheeded and not is_directory(out):
+            found = "without" if out is None else f"-o {out}"
+            raise click.UsageError(
+                f"{unheeded}: expected only with a directory, -o DIR/, got {found}; end its name in /."
+            )
+        return function(*args, out=out, sharding=Sharding(workers, unit_size, max_error_rate), **others)
+
+    found: Any = with_sharding
+    for option in reversed(OPTIONS):
+        found = option(found)
+    return found  # type: ignore[no-any-return]

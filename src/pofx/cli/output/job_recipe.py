@@ -1,0 +1,68 @@
+"""What makes a job: options that any process can load the model by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pofx.cli.options.arguments import Keeping
+from pofx.cli.options.model import ModelOptions
+from pofx.cli.spelling import shell_line
+
+if TYPE_CHECKING:
+    from pofx.jobs.documents import Documents
+    from pofx.jobs.job import Job
+    from pofx.jobs.row_query import RowQuery
+    from pofx.lm.model import LM
+
+
+@dataclass(frozen=True)
+class JobRecipe:
+    """A job without its model; a call loads the model and makes the job, in whatever process.
+
+    Attributes:
+        options: The options of the model.
+        documents: The input.
+        rows: The query, and the rows that its answers become.
+        out: The file or the directory to be written.
+        keeping: Whether earlier output may be lost.
+        decided: Further settings that the numbers depend on, by the name of their option.
+        unknown: How an ARPA model reads unknown words.
+        deterministic: Whether each text is scored alone.
+    """
+
+    options: ModelOptions
+    documents: Documents
+    rows: RowQuery
+    out: str
+    keeping: Keeping
+    decided: Mapping[str, Any]
+    unknown: str = "refuse"
+    deterministic: bool = False
+
+    def job(self, lm: LM) -> Job:
+        """Return the job of a model that is loaded already."""
+        from pofx.jobs.job import Job
+
+        fresh, overwrite = self.keeping.fresh, self.keeping.overwrite
+        return Job(
+            lm,
+            self.options.name,
+            self.documents,
+            self.rows,
+            self.out,
+            self.decided,
+            fresh,
+            overwrite,
+            shell_line,
+        )
+
+    def __call__(self) -> Job:
+        """Load the model without a word, and return the job."""
+        lm = self.options.load(unknown=self.unknown, shown=False)
+        if self.deterministic:
+            from pofx.transforms.deterministic import deterministic
+
+            lm = deterministic(lm)
+        return self.job(lm)

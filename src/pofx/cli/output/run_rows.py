@@ -1,0 +1,106 @@
+"""The running of FILES -o OUT: one file of rows by this process, or a directory of parts by workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pofx.cli.options.sharding import Sharding, is_directory
+from pofx.cli.output.job_recipe import JobRecipe
+
+if TYPE_CHECKING:
+    from pofx.jobs.job import Job
+    from pofx.jobs.row_query import RowQuery
+    from pofx.jobs.sharded.running import ShardsEnd
+    from pofx.lm.model import LM
+
+
+def check_rows_out(out: str, rows: RowQuery) -> None:
+    """Refuse an output before a model is loaded.
+
+    Raises:
+        BadSource: The ending of a file names no format.
+        BadValue: Two columns would have the same name.
+        MissingExtra: pyarrow is missing for a directory of parts.
+    """
+    from pofx.errors import require
+    from pofx.jobs.job import check_out
+
+    if is_directory(out):
+        require("pyarrow", "data", "writing Parquet")
+        rows.columns({})
+    else:
+        check_out(out, rows)
+
+
+def run_rows(recipe: JobRecipe, lm: LM, sharding: Sharding, quiet: bool) -> None:
+    """Run a job to its end; exit code 1 if a row has no score, 130 if interrupted."""
+    from pofx.cli.output.run_job import run_job
+
+    job = recipe.job(lm)
+    if not is_directory(recipe.out):
+        run_job(job, quiet)
+        return
+    ended = _followed(recipe, job, sharding, quiet)
+    _tell_ended(job, ended, quiet)
+
+
+def _followed(recipe: JobRecipe, job: Job, sharding: Sharding, quiet: bool) -> ShardsEnd:
+    """Run the units, and show how many are done."""
+    from pofx.cli.output.unit_meter import unit_meter
+    from pofx.jobs.sharded.running import ShardedJob, run_sharded
+    from pofx.jobs.sharded.sizing import unit_bytes
+
+    def size() -> int:
+        return sharding.unit_bytes or unit_bytes(job, sharding.processes)
+
+    sharded = ShardedJob(
+        recipe,
+        Path(recipe.out),
+        sharding.processes,
+        size,
+        sharding.max_error_rate,
+        recipe.keeping.fresh or recipe.keeping.overwrite,
+    )
+    run = run_sharded(job, sharded)
+    with unit_meter(not quiet) as meter:
+        try:
+            while True:
+                meter.note(next(run))
+        except StopIteration as stop:
+            ended: ShardsEnd = stop.value
+            return ended
+        except KeyboardInterrupt:
+            run.close()
+            click.echo(
+                f"pofx: interrupted; the units that are done are kept in {recipe.out}; the same command goes on from there",
+                err=True,
+            )
+            click.get_current_context().exit(130)
+
+
+def _tell_ended(job: Job, ended: ShardsEnd, quiet: bool) -> None:
+    from pofx.cli.output.notices import print_fitted
+    from pofx.cli.output.run_job import summary
+    from pofx.cli.output.terms import line
+    from pofx.queries.scoring.terms import terms
+    from pofx.units import count_noun
+
+    totals, prefix = ended.totals, job.rows.prefix
+    if not quiet:
+        click.echo(summary(totals.scored, totals.bytes, totals.nats, prefix), err=True)
+        click.echo(f"pofx: {line(job.name, terms(job.lm, 0, 0, 0, end=not prefix))}", err=True)
+        click.echo(f"pofx: wrote {count_noun(totals.units, 'part')} in {job.out}", err=True)
+    print_fitted(totals.fitted, totals.chosen, totals.scored)
+    for failed in ended.failed:
+        click.echo(f"pofx: warning: unit {failed.unit.name} ({failed.unit.path}): {failed.error}", err=True)
+    if totals.errors:
+        click.echo(
+            f"pofx: warning: {totals.errors:,} of {count_noun(totals.rows, 'row')} without a score; the files in "
+            f"{Path(job.out) / 'errors'} say why",
+            err=True,
+        )
+    if totals.errors or ended.failed:
+        click.get_current_context().exit(1)

@@ -1,0 +1,82 @@
+"""The progress of a job of units on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pofx.jobs.sharded.running import ShardsStart, UnitDone
+    from pofx.jobs.sharded.workers import UnitFailed
+
+# Without a terminal: seconds to the first line, and between two at most; each takes twice as long as the one before.
+FIRST, MOST = 3.0, 600.0
+
+
+class UnitMeter:
+    """The counts of a run; the run hands in its events."""
+
+    def __init__(self, tell: Any) -> None:
+        self._tell, self._started = tell, time.monotonic()
+        self._units = self._bytes = self._done = self._done_bytes = self._tokens = self._earlier = 0
+
+    def note(self, event: ShardsStart | UnitDone | UnitFailed) -> None:
+        """Count an event, and say how far the run is."""
+        from pofx.jobs.sharded.running import ShardsStart, UnitDone
+        from pofx.units import count_noun
+
+        if isinstance(event, ShardsStart):
+            self._units, self._bytes = event.units, event.bytes
+            self._done, self._done_bytes = event.done, event.done_bytes
+            self._earlier = event.done_bytes
+            if event.done:
+                click.echo(
+                    f"pofx: going on after {event.done:,} of {count_noun(event.units, 'unit')} (--fresh starts over)",
+                    err=True,
+                )
+        elif isinstance(event, UnitDone):
+            self._done += 1
+            self._done_bytes += event.unit.bytes
+            self._tokens += event.commit.tokens
+        took = max(time.monotonic() - self._started, 1e-9)
+        told = f"{self._done:,} of {count_noun(self._units, 'unit')}"
+        if self._tokens:
+            told += f"  {count_noun(self._tokens, 'token')}  {self._tokens / took:,.0f} tokens/s"
+            left = took * (self._bytes - self._done_bytes) / max(self._done_bytes - self._earlier, 1)
+            told += f"  {round(left) // 60}:{round(left) % 60:02d} left"
+        self._tell(told, self._done_bytes / max(self._bytes, 1))
+
+
+@contextmanager
+def unit_meter(shown: bool) -> Iterator[UnitMeter]:
+    """Show units, tokens a second and the time left: one live line, or a few lines without a terminal."""
+    if not shown:
+        yield UnitMeter(lambda text, share: None)
+    elif not sys.stderr.isatty():
+        yield UnitMeter(_Rarely())
+    else:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+        columns = SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}")
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("cutting", total=1.0)
+            yield UnitMeter(lambda text, share: bar.update(task, completed=share, description=text))
+
+
+class _Rarely:
+    """Progress lines for a file or a pipe, which are written rarely."""
+
+    def __init__(self) -> None:
+        self._latest, self._wait = time.monotonic(), FIRST
+
+    def __call__(self, text: str, share: float) -> None:
+        now = time.monotonic()
+        if now - self._latest >= self._wait:
+            self._latest, self._wait = now, min(2 * self._wait, MOST)
+            click.echo(f"pofx: so far {text}", err=True)

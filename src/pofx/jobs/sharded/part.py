@@ -1,0 +1,116 @@
+"""A unit is done: its rows are answered and written as one part, and a commit record says so."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pofx.arithmetic import one_thread
+from pofx.corpus.documents import Document
+from pofx.corpus.writing import Column, Target, common_kind, kind_of_value, target_writer
+from pofx.errors import BadSource, PofxError
+from pofx.files.atomic import replaced_file
+from pofx.jobs.job import Job
+from pofx.jobs.row_lines import BEGIN, SEEN, Answers, Item, encode_answers
+from pofx.jobs.sharded.commit import Commit, sha256_of, write_commit
+from pofx.jobs.sharded.plan import Plan
+from pofx.jobs.sharded.unit import Places, Unit
+from pofx.queries.scoring.stream import blocks
+
+
+def do_unit(job: Job, plan: Plan, unit: Unit, places: Places) -> Commit:
+    """Answer the rows of a unit, and write its part, its errors and its commit record, in this order.
+
+    Each file appears in one step, under a name that the unit alone decides, and its bytes depend on the unit and the plan
+    alone. So a worker may die at any moment, and two workers may do the same unit.
+
+    Args:
+        job: The job; its model computes with one thread, so that any number of workers gives the same bits.
+        plan: The plan that the unit is of.
+        unit: The unit.
+        places: The output directory.
+
+    Raises:
+        BadSource: The file of the unit was edited, or cannot be read.
+        OSError: The directory cannot be written.
+    """
+    unit.check_input()
+    documents = replace(job.documents, files=(unit.path,), stretch=unit.stretch)
+    part, errors = places.part(unit), places.errors(unit)
+    for path in (part, errors, places.commit(unit)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    query, size = job.rows.bind(job.lm), job.rows.block_size(job.lm)
+    state: dict[str, Any] = BEGIN
+    tokens, terms = 0, []
+    with TemporaryDirectory(prefix=".unit-", dir=places.directory) as temporary, one_thread():
+        lines, refused = Path(temporary, "lines"), Path(temporary, "errors")
+        with lines.open("wb") as good, refused.open("wb") as bad:
+            for block in blocks(documents.items(), documents.ask, size, 0):
+                answers = _fitting(job, plan.columns, block.items, block.answers(query))
+                found, state = encode_answers(job, block.items, answers, state)
+                for item, rows, answer in zip(block.items, found, answers):
+                    if isinstance(answer, PofxError):
+                        bad.write(_refusal(item, unit, rows.error))
+                    else:
+                        good.writelines(rows.lines)
+                        terms.append(job.rows.nats(answer))
+                        tokens += answer.terms.tokens + answer.terms.end
+        commit = Commit(
+            unit.number,
+            plan.fingerprint,
+            _written(part, lines, plan) if terms else "",
+            _copied(errors, refused) if state["items"] > state["scored"] else "",
+            state["items"],
+            state["scored"],
+            tokens,
+            state["bytes"],
+            math.fsum(terms),
+            *(state.get(name, 0) for name in SEEN),
+        )
+    write_commit(places.commit(unit), commit)
+    return commit
+
+
+def _fitting(job: Job, columns: tuple[Column, ...], items: tuple[Item, ...], answers: Answers) -> Answers:
+    """Return the answers, with an error for each item whose kept fields do not fit the columns of the plan."""
+    if not job.rows.keep:
+        return answers
+    kinds = {c.name: c.kind for c in columns}
+    out = list(answers)
+    for k, item in enumerate(items):
+        for name, value in zip(job.rows.keep, item.kept):
+            kind = kind_of_value(value)
+            if isinstance(item, Document) and kind and common_kind([kinds[name], kind]) != kinds[name]:
+                out[k] = BadSource(
+                    f"{item.id}: expected {kinds[name]} in field {name!r}, as in the first rows of the input, got {kind}",
+                    "leave the field out of --keep, or write it as text",
+                )
+                break
+    return out
+
+
+def _refusal(item: Item, unit: Unit, why: str) -> bytes:
+    """Return a row without a score as a line of JSON: where it stands, and the reason."""
+    stretch = unit.stretch
+    where = {} if stretch is None else {"start": stretch.start, "stop": stretch.stop}
+    record = {"id": item.id, "source": item.source, "line": item.line, **where, "error": why}
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _written(part: Path, lines: Path, plan: Plan) -> str:
+    writer = target_writer(Target(part, "parquet", ""), plan.columns, {"fingerprint": plan.fingerprint})
+    assert writer is not None  # noqa: S101  (ours: only JSON lines need no writer)
+    made = lines.with_name("part")
+    with replaced_file(part, made):
+        writer(lines, made)
+    return sha256_of(part)
+
+
+def _copied(path: Path, lines: Path) -> str:
+    with replaced_file(path, lines):
+        pass
+    return sha256_of(path)

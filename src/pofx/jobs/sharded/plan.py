@@ -1,0 +1,181 @@
+"""The plan of a sharded job: its settings and its units, written once and never changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pofx.corpus.documents import Document
+from pofx.corpus.stretch import Stretch
+from pofx.corpus.writing import Column, kind_of_value
+from pofx.errors import Advice, BadSource, require
+from pofx.files.atomic import write_atomically
+from pofx.files.json_file import seal_of
+from pofx.jobs.job import Job
+from pofx.jobs.sharded.cutting import cut
+from pofx.jobs.sharded.unit import Places, Unit
+
+# The rows that decide the kinds of kept columns, so that all parts have the same columns.
+LOOK = 1000
+FORMAT = 1
+ARITHMETIC = "arithmetic: "
+START_OVER = Advice("write to a new directory, or start over", "fresh=True", "--fresh")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sharded job does.
+
+    Attributes:
+        settings: All settings that the rows depend on, and the arithmetic, by name.
+        files: The files of the input, in order.
+        columns: The columns of every part.
+        units: The units, in the order of the rows.
+    """
+
+    settings: Mapping[str, Any]
+    files: tuple[str, ...]
+    columns: tuple[Column, ...]
+    units: tuple[Unit, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the settings, which every commit record repeats."""
+        return seal_of(dict(self.settings))
+
+
+def settings_of(job: Job) -> dict[str, Any]:
+    """Return the settings of a job and the arithmetic of this process; the units name the content of the input."""
+    arithmetic = job.lm.engine.arithmetic().parts
+    return {
+        **job.settings(inputs=False),
+        **{f"{ARITHMETIC}{name}": value for name, value in arithmetic.items()},
+    }
+
+
+def make_plan(job: Job, n_bytes: int) -> Plan:
+    """Cut the input of a job into units of about `n_bytes` bytes, and fix the columns of the parts.
+
+    Raises:
+        BadSource: A file cannot be read, or the input holds no row.
+        BadValue: Two columns would have the same name.
+    """
+    units = tuple(cut(job.documents, n_bytes))
+    if not units:
+        raise job.documents.no_rows_error()
+    kinds: dict[str, set[str]] = {name: set() for name in job.rows.keep}
+    if kinds:
+        for item in islice(job.documents.items(), LOOK):
+            if isinstance(item, Document):
+                for name, value in zip(job.rows.keep, item.kept):
+                    kinds[name].add(kind_of_value(value))
+    columns = job.rows.columns({name: sorted(found) for name, found in kinds.items()})
+    return Plan(settings_of(job), job.documents.files, tuple(columns), units)
+
+
+def write_plan(plan: Plan, directory: Path) -> None:
+    """Write the plan in one step; an older plan is replaced.
+
+    Raises:
+        MissingExtra: pyarrow is missing.
+        OSError: The directory cannot be written.
+    """
+    arrow = require("pyarrow", "data", "writing Parquet")
+    parquet = require("pyarrow.parquet", "data", "writing Parquet")
+    about = {
+        "format": FORMAT,
+        "settings": dict(plan.settings),
+        "files": list(plan.files),
+        "columns": [asdict(c) for c in plan.columns],
+    }
+    rows = [_cells(u) for u in plan.units]
+    schema = arrow.schema(
+        [("path", arrow.string()), ("content", arrow.string())]
+        + [(name, arrow.int64()) for name in _NUMBERS],
+        metadata={"pofx": json.dumps({**about, "seal": _seal(about, rows)})},
+    )
+    table = arrow.Table.from_pylist(rows, schema=schema)
+    sink = arrow.BufferOutputStream()
+    parquet.write_table(table, sink, compression="zstd")
+    write_atomically(Places(directory).plan, sink.getvalue().to_pybytes())
+
+
+_NUMBERS = ("start", "stop", "skipped", "header", "bytes", "modified", "size")
+
+
+def _cells(unit: Unit) -> dict[str, Any]:
+    stretch = {} if unit.stretch is None else asdict(unit.stretch)
+    numbers = {**dict.fromkeys(_NUMBERS), **stretch}
+    numbers |= {"bytes": unit.bytes, "modified": unit.modified, "size": unit.size}
+    return {"path": unit.path, "content": unit.content, **numbers}
+
+
+def _seal(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> str:
+    return seal_of({"about": dict(about), "units": rows})
+
+
+def read_plan(directory: Path) -> Plan:
+    """Read the plan of an output directory.
+
+    Raises:
+        BadSource: The directory has no plan, or the plan is damaged.
+        MissingExtra: pyarrow is missing.
+    """
+    arrow = require("pyarrow", "data", "reading Parquet")
+    parquet = require("pyarrow.parquet", "data", "reading Parquet")
+    path = Places(directory).plan
+    if not path.is_file():
+        raise BadSource(
+            f"{directory}: expected the directory of a job, got no {path.name} in it", "check the path"
+        )
+    try:
+        table = parquet.read_table(path)
+        about = json.loads(table.schema.metadata[b"pofx"])
+        rows = table.to_pylist()
+        seal = about.pop("seal")
+        if seal != _seal(about, rows) or about["format"] != FORMAT:
+            raise ValueError("a seal that does not fit")
+        units = tuple(_unit(k, row) for k, row in enumerate(rows))
+        return Plan(
+            about["settings"], tuple(about["files"]), tuple(Column(**c) for c in about["columns"]), units
+        )
+    except (arrow.ArrowException, OSError, ValueError, KeyError, TypeError) as e:
+        said = str(e).splitlines()[0] if str(e) else type(e).__name__
+        raise BadSource(
+            f"{path}: expected the plan of a job, got a damaged file ({said})", START_OVER
+        ) from None
+
+
+def _unit(number: int, row: Mapping[str, Any]) -> Unit:
+    stretch = (
+        None if row["start"] is None else Stretch(row["start"], row["stop"], row["skipped"], row["header"])
+    )
+    return Unit(number, row["path"], stretch, row["bytes"], row["content"], row["modified"], row["size"])
+
+
+def check_settings(plan: Plan, job: Job) -> None:
+    """Refuse to go on with a job whose files or settings are not those of the plan.
+
+    Raises:
+        BadSource: The files or some settings differ; the message names each setting with both values.
+    """
+    if job.documents.files != plan.files:
+        more = [f for f in job.documents.files if f not in set(plan.files)]
+        less = [f for f in plan.files if f not in set(job.documents.files)]
+        found = f"also {more[0]!r}" if more else f"no {less[0]!r}" if less else "another order"
+        raise BadSource(
+            f"{job.out}: expected the files of the plan in this directory, got {found}", START_OVER
+        )
+    here = settings_of(job)
+    differ = [name for name in {**plan.settings, **here} if plan.settings.get(name) != here.get(name)]
+    if differ:
+        told = "; ".join(f"{n}: {plan.settings.get(n)!r} then, {here.get(n)!r} now" for n in differ[:4])
+        more = f"; and {len(differ) - 4} more" if len(differ) > 4 else ""
+        raise BadSource(
+            f"{job.out}: expected the settings of the plan in this directory, got others ({told}{more})",
+            START_OVER,
+        )

@@ -1,0 +1,220 @@
+"""The run of a sharded job: the plan is made or taken up, workers do the units that have no record, totals are written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pofx.errors import Advice, BadSource, PofxError
+from pofx.files.locks import open_locked
+from pofx.jobs.job import Job
+from pofx.jobs.sharded.commit import Commit, find_commit
+from pofx.jobs.sharded.plan import Plan, check_settings, make_plan, read_plan, write_plan
+from pofx.jobs.sharded.totals import Totals, totals_of, write_totals
+from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.workers import Outcome, UnitFailed, do_here, do_in_processes
+
+# A share of bad rows is judged from so many rows on: one bad row among the first ten says nothing.
+JUDGED = 1000
+
+
+@dataclass(frozen=True)
+class ShardedJob:
+    """A job whose output is a directory, and how its units are done.
+
+    Attributes:
+        make: Makes the job, model included. Workers call it in their own process, so it can be pickled.
+        directory: The output directory.
+        workers: How many processes do the units; 1 is this process.
+        unit_bytes: Returns about how many bytes of a file are a unit; called where a plan is made.
+        max_error_rate: The largest share of rows without a score; above it the job ends, and keeps what is done.
+        fresh: Whether an older run in the directory is dropped.
+    """
+
+    make: Callable[[], Job]
+    directory: Path
+    workers: int
+    unit_bytes: Callable[[], int]
+    max_error_rate: float = 0.001
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class ShardsStart:
+    """The plan is written.
+
+    Attributes:
+        units: All units.
+        bytes: The bytes of all units.
+        done: How many units an earlier run has done.
+        done_bytes: The bytes of these units.
+    """
+
+    units: int
+    bytes: int
+    done: int
+    done_bytes: int
+
+
+@dataclass(frozen=True)
+class UnitDone:
+    """A unit is done.
+
+    Attributes:
+        unit: The unit.
+        commit: Its record.
+    """
+
+    unit: Unit
+    commit: Commit
+
+
+@dataclass(frozen=True)
+class ShardsEnd:
+    """No unit is left to do.
+
+    Attributes:
+        totals: The sums over the units that are done.
+        failed: The units that no worker could do.
+    """
+
+    totals: Totals
+    failed: tuple[UnitFailed, ...]
+
+
+class TooManyErrors(PofxError):
+    """More rows than allowed have no score; the units that are done are kept.
+
+    Right: reading the reasons in the folder `errors`, then the same command with a larger `max_error_rate`. Wrong: removing
+    the directory, which holds what is done.
+    """
+
+    code = "too-many-errors"
+
+
+def run_sharded(
+    job: Job, sharded: ShardedJob
+) -> Generator[ShardsStart | UnitDone | UnitFailed, None, ShardsEnd]:
+    """Run a job whose output is a directory of parts; a run that was stopped goes on.
+
+    Args:
+        job: The job, with its model.
+        sharded: How the units are done.
+
+    Yields:
+        The events of the run as they happen.
+
+    Returns:
+        The end of the run.
+
+    Raises:
+        BadSource: The directory belongs to another job, or another process runs this one.
+        TooManyErrors: More than `max_error_rate` of at least `JUDGED` rows have no score.
+        OSError: The directory cannot be written.
+    """
+    places = Places(sharded.directory)
+    if sharded.directory.exists() and not sharded.directory.is_dir():
+        raise BadSource(f"{sharded.directory}: expected a directory, got a file", "name another directory")
+    sharded.directory.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = open_locked(sharded.directory / ".lock")
+    except BlockingIOError:
+        raise BadSource(
+            f"{sharded.directory}: expected a directory that no other run writes to, got one in use",
+            "wait for the other run, or name another directory",
+        ) from None
+    with lock:
+        plan = _plan(sharded, job, places)
+        commits = _commits(plan, places)
+        left = [u for u in plan.units if u.number not in commits]
+        done_bytes = sum(plan.units[n].bytes for n in commits)
+        yield ShardsStart(len(plan.units), sum(u.bytes for u in plan.units), len(commits), done_bytes)
+        failed: list[UnitFailed] = []
+        for outcome in _outcomes(sharded, job, plan, left, places):
+            if isinstance(outcome, UnitFailed):
+                failed.append(outcome)
+                yield outcome
+                continue
+            commits[outcome.unit] = outcome
+            yield UnitDone(plan.units[outcome.unit], outcome)
+            _check_errors(commits.values(), sharded)
+        totals = totals_of([commits[n] for n in sorted(commits)])
+        _check_errors(commits.values(), sharded, least=1)
+        if not failed:
+            write_totals(places.totals, totals, plan.fingerprint)
+            _tidy(sharded.directory)
+    return ShardsEnd(totals, tuple(failed))
+
+
+def _plan(sharded: ShardedJob, job: Job, places: Places) -> Plan:
+    """Make the plan, or take up that of an earlier run."""
+    if sharded.fresh:
+        for path in (places.plan, places.totals):
+            path.unlink(missing_ok=True)
+        for name in ("parts", "errors", "commits"):
+            shutil.rmtree(sharded.directory / name, ignore_errors=True)
+    if not places.plan.exists():
+        others = [p.name for p in sharded.directory.iterdir() if not p.name.startswith(".")]
+        if others:
+            raise BadSource(
+                f"{sharded.directory}: expected a new or empty directory, got one with {sorted(others)[0]!r} in it",
+                "name another directory",
+            )
+        plan = make_plan(job, sharded.unit_bytes())
+        write_plan(plan, sharded.directory)
+        return plan
+    plan = read_plan(sharded.directory)
+    check_settings(plan, job)
+    for unit in {u.path: u for u in plan.units}.values():
+        unit.check_input()
+    return plan
+
+
+def _commits(plan: Plan, places: Places) -> dict[int, Commit]:
+    """Read the records of an earlier run."""
+    found = {u.number: find_commit(places.commit(u)) for u in plan.units}
+    commits = {n: c for n, c in found.items() if c is not None}
+    foreign = next((n for n, c in commits.items() if (c.unit, c.fingerprint) != (n, plan.fingerprint)), None)
+    if foreign is not None:
+        raise BadSource(
+            f"{places.commit(plan.units[foreign])}: expected the record of this job, got that of another",
+            Advice("remove it, and run the job again"),
+        )
+    return commits
+
+
+def _outcomes(
+    sharded: ShardedJob, job: Job, plan: Plan, left: Sequence[Unit], places: Places
+) -> Iterable[Outcome]:
+    workers = min(sharded.workers, len(left))
+    if workers <= 1:
+        return do_here(job, plan, left, places)
+    return do_in_processes(sharded.make, left, places, workers)
+
+
+def _check_errors(commits: Iterable[Commit], sharded: ShardedJob, least: int = JUDGED) -> None:
+    every = list(commits)
+    rows = sum(c.rows for c in every)
+    bad = rows - sum(c.scored for c in every)
+    if rows >= least and bad > sharded.max_error_rate * rows:
+        raise TooManyErrors(
+            f"{sharded.directory}: expected at most {sharded.max_error_rate:.2%} of the rows without a score, got "
+            f"{bad:,} of {rows:,}; what is done is kept",
+            [
+                f"read the reasons in {sharded.directory / 'errors'}",
+                Advice("raise the limit", "max_error_rate=…", "--max-error-rate"),
+            ],
+        )
+
+
+def _tidy(directory: Path) -> None:
+    """Remove what killed workers left, and the lock."""
+    for leftover in directory.glob(".unit-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for hidden in directory.rglob(".*.part"):
+        with suppress(OSError):
+            hidden.unlink()
+    (directory / ".lock").unlink(missing_ok=True)

@@ -1,0 +1,135 @@
+"""Workers of a sharded job: this process, or processes that each load the model; the death of a worker costs its unit."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pofx.errors import PofxError
+from pofx.jobs.job import Job
+from pofx.jobs.sharded.commit import Commit
+from pofx.jobs.sharded.part import do_unit
+from pofx.jobs.sharded.plan import Plan, check_settings, read_plan
+from pofx.jobs.sharded.unit import Places, Unit
+
+# Units that wait in the queue of the pool, for each worker: enough that no worker waits for the driver.
+_AHEAD = 2
+# A unit whose worker dies so often, the last time alone, is given up: its documents are what kills the worker.
+_DEATHS = 2
+
+
+@dataclass(frozen=True)
+class UnitFailed:
+    """A unit that no worker could do.
+
+    Attributes:
+        unit: The unit.
+        error: The reason.
+    """
+
+    unit: Unit
+    error: str
+
+
+Outcome = Commit | UnitFailed
+
+
+def do_here(job: Job, plan: Plan, units: Iterable[Unit], places: Places) -> Iterator[Outcome]:
+    """Do the units in this process, one after the other."""
+    for unit in units:
+        try:
+            yield do_unit(job, plan, unit, places)
+        except PofxError as e:
+            yield UnitFailed(unit, job.spell(e))
+
+
+def do_in_processes(
+    make_job: Callable[[], Job], units: Sequence[Unit], places: Places, workers: int
+) -> Iterator[Outcome]:
+    """Do the units in other processes, in any order.
+
+    Args:
+        make_job: Makes the job in a worker, model included; a value that can be pickled.
+        units: The units.
+        places: The output directory, which holds the plan.
+        workers: How many processes.
+
+    Yields:
+        What became of each unit, as soon as it is known.
+
+    Raises:
+        OSError: The directory cannot be written.
+    """
+    waiting = deque((unit, 0) for unit in units)
+    suspects: deque[tuple[Unit, int]] = deque()
+    while waiting or suspects:
+        alone = not waiting
+        queue = suspects if alone else waiting
+        lost = yield from _with_pool(make_job, queue, places, 1 if alone else workers, alone)
+        for unit, deaths in lost:
+            if deaths >= _DEATHS:
+                yield UnitFailed(
+                    unit, f"the worker died {deaths} times in this unit, such as for want of memory"
+                )
+            else:
+                suspects.append((unit, deaths))
+
+
+def _with_pool(
+    make_job: Callable[[], Job], queue: deque[tuple[Unit, int]], places: Places, workers: int, alone: bool
+) -> Generator[Outcome, None, list[tuple[Unit, int]]]:
+    """Do units until the queue is empty or a worker dies; return the units that were in work when it died."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _begin, (make_job, str(places.directory)))
+    running: dict[Future[Outcome], tuple[Unit, int]] = {}
+    lost: list[tuple[Unit, int]] = []
+    try:
+        while (queue and not lost) or running:
+            while queue and not lost and len(running) < (1 if alone else _AHEAD * workers):
+                unit, deaths = queue.popleft()
+                try:
+                    running[pool.submit(_do, unit)] = unit, deaths
+                except BrokenProcessPool:
+                    lost.append((unit, deaths))
+            if not running:
+                break
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                unit, deaths = running.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    lost.append((unit, deaths + 1))
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # no public name before Python 3.14
+            with suppress(OSError):
+                process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return lost
+
+
+_job: Job
+_plan: Plan
+_places: Places
+
+
+def _begin(make_job: Callable[[], Job], directory: str) -> None:
+    """Load the model in a new worker."""
+    global _job, _plan, _places
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which ends its workers
+    _places = Places(Path(directory))
+    _job, _plan = make_job(), read_plan(_places.directory)
+    check_settings(_plan, _job)
+
+
+def _do(unit: Unit) -> Outcome:
+    return next(do_here(_job, _plan, [unit], _places))
