@@ -38,10 +38,10 @@ run(Recipe({model!r}, Documents(({corpus!r},))), Path({out!r}))
 # Before the part is written; after that, before the errors are; after the part has its name, before the record is
 # written; in the middle of a unit.
 MOMENTS = [
-    ("part", "target_writer"),
-    ("part", "sha256_of"),
+    pytest.param("part", "target_writer", marks=pytest.mark.thorough),
+    pytest.param("part", "sha256_of", marks=pytest.mark.thorough),
+    pytest.param("part", "encode_answers", marks=pytest.mark.thorough),
     ("part", "write_commit"),
-    ("part", "encode_answers"),
 ]
 
 
@@ -65,6 +65,7 @@ def test_a_driver_that_is_killed_is_a_non_event(
     assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
 
 
+@pytest.mark.thorough
 def test_a_document_that_kills_its_worker_costs_its_unit_alone(recipe: Recipe, tmp_path: Path) -> None:
     corpus = Path(recipe.documents.files[0])
     texts = corpus.read_text().splitlines()

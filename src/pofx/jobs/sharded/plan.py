@@ -174,8 +174,8 @@ def check_settings(plan: Plan, job: Job) -> None:
     differ = [name for name in {**plan.settings, **here} if plan.settings.get(name) != here.get(name)]
     if differ:
         told = "; ".join(f"{n}: {plan.settings.get(n)!r} then, {here.get(n)!r} now" for n in differ[:4])
-        more = f"; and {len(differ) - 4} more" if len(differ) > 4 else ""
+        rest = f"; and {len(differ) - 4} more" if len(differ) > 4 else ""
         raise BadSource(
-            f"{job.out}: expected the settings of the plan in this directory, got others ({told}{more})",
+            f"{job.out}: expected the settings of the plan in this directory, got others ({told}{rest})",
             START_OVER,
         )
