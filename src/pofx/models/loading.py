@@ -231,6 +231,6 @@ def _builtin() -> LM:
         else:
             home.unlink(missing_ok=True)
         save(lm, home)
+        return read_directory(home)  # with its fingerprint, as in every later call
     except (PofxError, OSError):
-        pass  # without the cache each call takes a second longer
-    return lm
+        return lm  # without the cache each call takes a second longer

@@ -170,7 +170,7 @@ def command(
     if files:  # these checks come before a model is loaded
         asked.look()
     if out is not None:
-        from pofx.cli.output.run_rows import check_rows_out, run_rows
+        from pofx.cli.running.run_rows import check_rows_out, run_rows
         from pofx.jobs.term_columns import WithTerms
 
         rows = WithTerms(rows, options.name) if with_terms else rows
@@ -201,7 +201,7 @@ def command(
             options.name,
         )
     elif out is not None:
-        from pofx.cli.output.job_recipe import JobRecipe
+        from pofx.cli.running.job_recipe import JobRecipe
 
         decided = {"--budget": options.budget, "--deterministic": deterministic, "--unknown": unknown}
         recipe = JobRecipe(options, asked, rows, out, keeping, decided, unknown, deterministic)

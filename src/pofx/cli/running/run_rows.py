@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pofx.cli.options.sharding import Sharding, is_directory
-from pofx.cli.output.job_recipe import JobRecipe
+from pofx.cli.running.job_recipe import JobRecipe
 
 if TYPE_CHECKING:
     from pofx.jobs.job import Job
