@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,8 +21,8 @@ FIRST, MOST = 3.0, 600.0
 class UnitMeter:
     """The counts of a run; the run hands in its events."""
 
-    def __init__(self, tell: Any) -> None:
-        self._tell, self._started = tell, time.monotonic()
+    def __init__(self, tell: Callable[[str, float], None], quiet: bool = False) -> None:
+        self._tell, self._quiet, self._started = tell, quiet, time.monotonic()
         self._units = self._bytes = self._done = self._done_bytes = self._tokens = self._earlier = 0
 
     def note(self, event: ShardsStart | UnitDone | UnitFailed) -> None:
@@ -34,7 +34,7 @@ class UnitMeter:
             self._units, self._bytes = event.units, event.bytes
             self._done, self._done_bytes = event.done, event.done_bytes
             self._earlier = event.done_bytes
-            if event.done:
+            if event.done and not self._quiet:
                 click.echo(
                     f"pofx: going on after {event.done:,} of {count_noun(event.units, 'unit')} (--fresh starts over)",
                     err=True,
@@ -56,7 +56,7 @@ class UnitMeter:
 def unit_meter(shown: bool) -> Iterator[UnitMeter]:
     """Show units, tokens a second and the time left: one live line, or a few lines without a terminal."""
     if not shown:
-        yield UnitMeter(lambda text, share: None)
+        yield UnitMeter(lambda text, share: None, quiet=True)
     elif not sys.stderr.isatty():
         yield UnitMeter(_Rarely())
     else:

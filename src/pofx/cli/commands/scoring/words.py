@@ -98,9 +98,9 @@ def command(
     pofx words stimuli.csv --field sentence --id item -o words.csv
     pofx words corpus.txt --punctuation own -o words.parquet
     """
-    from pofx.cli.running.job_recipe import JobRecipe
     from pofx.cli.output.paged import Paged
     from pofx.cli.output.row_lines import print_rows
+    from pofx.cli.running.job_recipe import JobRecipe
     from pofx.cli.running.run_rows import check_rows_out, run_rows
     from pofx.jobs.documents import Documents
     from pofx.jobs.row_query import RowQuery
