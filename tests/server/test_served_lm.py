@@ -73,7 +73,7 @@ def test_the_sampler_of_the_server(server: Server, name: str) -> None:
         ([], 400, "prefixes: expected"),
         ([["a"]], 400, "prefixes.0.0: expected"),
         ([[]] * 257, 400, "prefixes: expected"),
-        ([[0] * 70_000], 413, "prefixes: expected at most 65536 tokens"),
+        ([[0] * 140_000], 413, "prefixes: expected at most 131072 tokens"),
     ],
 )
 def test_refused_prefixes(server: Server, prefixes: list, status: int, message: str) -> None:

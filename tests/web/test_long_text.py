@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from looking import fixed
+from looking import asked, fixed
 from playwright.sync_api import Page, expect
 
 from conftest import Opened
-from served import until
+from served import Server, until
 
 N = 100_000
 WORDS = [
@@ -48,6 +48,39 @@ def long_page(opened: Opened) -> Page:
     page.locator(".paste").evaluate("(e) => { e.open = false; }")
     expect(page.locator(".total")).to_contain_text(fixed(sum(logprobs)))
     return page
+
+
+FRAMES = """async (selector) => {
+  const box = document.querySelector(selector);
+  const step = box.scrollHeight / 120;
+  const took = [];
+  let last = await new Promise(requestAnimationFrame);
+  for (let i = 0; i < 120; i++) {
+    box.scrollTop += i % 2 ? step : 300;
+    const now = await new Promise(requestAnimationFrame);
+    took.push(now - last);
+    last = now;
+  }
+  return took.sort((a, b) => a - b);
+}"""
+
+
+@pytest.mark.timeout(240)
+def test_a_typed_text_of_100_000_tokens_is_scored_and_scrolls(page: Page, site: Server) -> None:
+    text = "".join("\n" if i % 90 == 89 else WORDS[i * 7 % len(WORDS)] + " " for i in range(N))[:N]
+    page.get_by_role("textbox", name="Text", exact=True).fill(text)
+    page.get_by_role("button", name="Score", exact=True).click()
+    record = asked(site, text, top=0)
+    assert len(record["tokens"]) == N + 1
+    expect(page.locator(".total")).to_contain_text(fixed(record["total_nats"]), timeout=120_000)
+    page.locator("details", has_text="The chain rule").evaluate("(e) => { e.open = true; }")
+    for part in (".tokens", ".chain-scroll"):
+        took = page.evaluate(FRAMES, part)
+        # On the clock a frame also waits for other processes, so that only the middle one is bounded.
+        late, longest = took[int(0.99 * len(took))], took[-1]
+        median = took[len(took) // 2]
+        assert median < FRAME, f"{part}: {median:.0f} ms, p99 {late:.0f} ms, longest {longest:.0f} ms"
+    assert page.evaluate("document.querySelectorAll('*').length") < 6_000
 
 
 SCROLL = """async (selector) => {

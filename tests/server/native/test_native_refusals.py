@@ -101,7 +101,7 @@ def test_work_is_bounded_before_it_begins(server: Server) -> None:
     error = refused(server, "/v1/sample", 413, n=128, max_tokens=65536)
     assert (error["code"], error["param"]) == ("too_many_tokens", "max_tokens")
     assert refused(server, "/v1/score", 413, texts=["a" * 10_000], top=100)["param"] == "top"
-    long = ["a" * 5000]
+    long = ["a" * 10_000]
     error = refused(server, "/v1/score", 413, model="tiny", given="t", texts=long, boundary="exact")
     assert error["code"] == "too_many_tokens"
     error = refused(server, "/v1/posterior", 413, models=["own", "tiny"], texts=long, beam=16)
