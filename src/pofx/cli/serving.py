@@ -1,14 +1,16 @@
-"""A server in this process, for the verbs `serve` and `page`."""
+"""A server in this process, and a browser that shows its page, for the verbs `serve` and `page`."""
 
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import webbrowser
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.browser import open_in_browser
 from pofx.cli.options.model import OPTIONS, ModelName, ModelOptions
 from pofx.cli.options.named_classifiers import load_classifier, named_classifiers
 from pofx.cli.options.named_models import named_models
@@ -89,6 +91,28 @@ def serve_models(
             settings,
             lambda port: ready(list(app.state.table), list(app.state.classifiers), port),
         )
+
+
+def open_in_browser(url: str) -> bool:
+    """Open an address in a browser, while this program goes on.
+
+    Args:
+        url: The address.
+
+    Returns:
+        Whether a browser with a window was found; a text browser would take the terminal of this program.
+    """
+    named = bool(os.environ.get("BROWSER"))
+    screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if sys.platform.startswith("linux") and not (named or screen):
+        return False
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
+        return False
+    # A browser that is started may keep its caller until it is closed.
+    threading.Thread(target=found.open, args=(url,), daemon=True).start()
+    return True
 
 
 def show_page(url: str) -> None:

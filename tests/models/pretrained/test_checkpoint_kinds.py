@@ -116,7 +116,7 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a GGUF file beside a config": (
         lambda h: ((h / "model.safetensors").unlink(), (h / "m.gguf").write_bytes(b"GGUF")),
         "a GGUF file",
-        "name that file",
+        "name the GGUF file",
     ),
     "BERT": (
         lambda h: edited(h, model_type="bert", architectures=["BertForMaskedLM"]),

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from pofx.cli import browser
+from pofx.cli import serving
 from served import DEADLINE, until
 
 
@@ -55,8 +55,8 @@ def test_the_browser_gets_the_address_that_was_written(
 def test_a_browser_without_a_window_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(browser.sys, "platform", "linux")
-    assert not browser.open_in_browser("http://127.0.0.1:1")
+    monkeypatch.setattr(serving.sys, "platform", "linux")
+    assert not serving.open_in_browser("http://127.0.0.1:1")
 
 
 @pytest.mark.thorough

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pofx.server_check.checks.usage import usage_in, usage_in_words, wrong_usage
 from pofx.server_check.choice import Choice, choices_of
 from pofx.server_check.closeness import largest_gap, same_numbers
 from pofx.server_check.events import Streamed, streamed_of
 from pofx.server_check.finding import Broken, Outcome, Unaskable, quoted
 from pofx.server_check.probe import Probe, Prompt, completion_fields, in_words
-from pofx.server_check.usage import usage_in, usage_in_words, wrong_usage
 
 _MEDIA_TYPE = "text/event-stream"
 # So many tokens give a text several events, and a model on a CPU still answers in a second.
