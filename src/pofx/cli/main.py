@@ -149,9 +149,9 @@ def main(arguments: list[str] | None = None) -> None:
         stopped = isinstance(e, Interrupted)
         code = _say(f"{'' if stopped else 'error: '}{_one_line(str(e))}", 130 if stopped else 2)
     except SystemExit:
-        code = 0  # click and rich exit with 1 at a closed pipe (head, less), though the reader has what it wanted
+        code = 0  # click and rich exit with 1 at a closed pipe (head, less), though the reader is content
     except BrokenPipeError:
-        code = 0  # the reader of the pipe has what it wanted
+        code = 0  # the reader of the pipe is content
         streams.silence()
     except OSError as e:
         where = "" if e.filename is None else f"{os.fsdecode(e.filename)}: "

@@ -38,7 +38,7 @@ class BadRow:
 
     @property
     def kind(self) -> str:
-        """The first half of the reason, what was expected; it is equal for rows with the same mistake."""
+        """The part of the reason before "got", which is equal for rows with the same mistake."""
         return self.why.partition(", got ")[0]
 
 

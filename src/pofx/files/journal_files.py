@@ -97,7 +97,7 @@ def open_rows(target: Path) -> BufferedRandom:
     except BlockingIOError:
         raise written_by_another(part) from None
     # A run that ends gives its rows the name of the target, and then removes its .progress. Until then the run holds the
-    # lock of its rows, which are the target now, so the lock of a new file of rows would not show the other run.
+    # lock of its rows, which are the target now. So the lock of a new file of rows would not show the other run.
     if is_locked(target):
         with suppress(OSError):
             if not file_size(file):

@@ -84,8 +84,8 @@ def parse_object(
     """Parse bytes as one JSON object in UTF-8. Arguments are those of `read_object`; `where` names the bytes.
 
     Raises:
-        BadSource: the bytes are no UTF-8 or no JSON, nested too deeply, no object, have a key twice in one object, or a
-            number that Python does not read.
+        BadSource: the bytes are no UTF-8, no JSON or no object, or are nested too deeply. Or an object has a key twice, or
+            Python does not read a number.
     """
     refuse = partial(_refuse, where, noun, advice)
     checked: dict[str, Any] = {} if infinite else {"parse_constant": _no_number, "parse_float": _finite}

@@ -32,9 +32,9 @@ LONG = 512
 SLICE, PASS = 128, 1024
 # The most tokens of one computation. A larger computation would share no more, and take more memory.
 MOST = 32 * PASS
-# A caller that finds the model idle waits until no request is on its way to the model and no request has arrived for `QUIET`
-# seconds, at most `PATIENCE` seconds. Ten clients that ask at once share a prefix only if they are read together. A step of
-# a draw waits `STEP` seconds for the other draws of the last step, since each of them needs its next step soon.
+# A caller that finds the model idle waits, at most `PATIENCE` seconds, until no request is on its way to the model and no
+# request has arrived for `QUIET` seconds. Ten clients that ask at once share a prefix only if they are read together. A step
+# of a draw waits `STEP` seconds for the other draws of the last step, since each of them needs its next step soon.
 QUIET, PATIENCE, STEP = 0.002, 0.030, 0.004
 # Clients that were just answered ask again soon, so a caller waits for them, at most this share of the seconds that their
 # computation took. Otherwise 16 clients that ask one text after another are always read in two halves: 128 texts took
@@ -53,8 +53,8 @@ class SharedLM(LMWrapper):
         turns: The turns at the machine, which all models of a server share.
         merge: Whether calls are computed together. Otherwise the bits of a number do not depend on other calls.
         preparing: A function that returns how many requests are on their way to the model; by default 0.
-        observe: A function that is called after each computation with the number of calls, the number of their tokens, and
-            the seconds that the computation took without its pauses.
+        observe: A function that is called after each computation with the number of calls, the number of their tokens,
+            and the seconds of the computation without its pauses.
 
     Right: `score(shared, texts)` in the thread of each request. Wrong: `shared.lm.forward(…)`, which takes no turn.
     """

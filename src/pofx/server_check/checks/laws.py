@@ -162,8 +162,8 @@ def _prefixes(probe: Probe) -> Sequence[Prompt]:
 def _row_gap(a: Row, b: Row) -> float:
     """Return the largest difference of two rows in nats.
 
-    A token of one row only is compared with the smallest number of the other row, since two rows of the k likeliest tokens
-    may differ in their last entries, where numbers are all but equal.
+    Two rows of the k likeliest tokens may differ in their last entries, where numbers are all but equal. So a token of one
+    row only is compared with the smallest number of the other row.
     """
     gaps = [abs(a[name] - b[name]) for name in a.keys() & b.keys()]
     lowest = max(min(a.values()), min(b.values()))

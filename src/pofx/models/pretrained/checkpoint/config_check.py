@@ -86,7 +86,7 @@ def library_class(kind: str) -> str | None:
     """Return the name of the causal class of a model type in `transformers`; None for a type without such a class.
 
     The library's table has the types of whole models. A language model that was saved without the rest of its model has
-    another type ("mllama_text_model", beside "mllama"), for which the class of the whole model may be made.
+    another type ("mllama_text_model", beside "mllama"). The class of the whole model may be made for that type.
     """
     auto = require("transformers.models.auto.modeling_auto", "hf", "a model of this type")
     types = require("transformers.models.auto.configuration_auto", "hf", "a model of this type")

@@ -20,9 +20,14 @@ WORTH = 8
 class PrefixTree:
     """Nodes in preorder, each of which is a run of tokens; `stream` holds the tokens of all nodes end to end.
 
-    For each node, `begin` and `length` are the place and the length of its run in the stream, `depth` is the number of
-    tokens above the node, and `parent` the number of its parent, −1 at the top. For each sequence, `leaf` is the node of
-    its last token, −1 for an empty sequence, and `sizes` its length.
+    Attributes:
+        stream: The tokens of all nodes.
+        begin: The place in the stream where the run of each node begins.
+        length: The length of the run of each node.
+        depth: The number of tokens above each node.
+        parent: The number of the parent of each node, −1 at the top.
+        leaf: The node of the last token of each sequence, −1 for an empty sequence.
+        sizes: The length of each sequence.
     """
 
     stream: Ints
