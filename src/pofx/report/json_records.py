@@ -114,35 +114,35 @@ def draw_record(draw: Draw) -> dict[str, Any]:
     }
 
 
-def next_record(law: Next) -> dict[str, Any]:
+def next_record(following: Next) -> dict[str, Any]:
     """Return the distribution of what comes next: the top and the rest."""
     return {
-        "given": plain_text(law.given),
-        "unit": law.unit,
+        "given": plain_text(following.given),
+        "unit": following.unit,
         "top": [
             {
                 **({} if a.id is None else {"id": a.id}),
-                law.unit: a.shown,
+                following.unit: a.shown,
                 "bytes": None if a.bytes is None else in_base64(a.bytes),
                 "nats": a.logp,
                 "p": math.exp(a.logp),
                 "p_low": math.exp(a.low),
                 "p_high": math.exp(a.high),
             }
-            for a in law.top
+            for a in following.top
         ],
         "rest": {
-            **({} if law.n_rest is None else {f"{law.unit}s": law.n_rest}),
-            "nats": law.rest,
-            "p": math.exp(law.rest),
-            "p_low": math.exp(law.rest_low),
-            "p_high": math.exp(law.rest_high),
-            "each_below": math.exp(law.others_below),
+            **({} if following.n_rest is None else {f"{following.unit}s": following.n_rest}),
+            "nats": following.rest,
+            "p": math.exp(following.rest),
+            "p_low": math.exp(following.rest_low),
+            "p_high": math.exp(following.rest_high),
+            "each_below": math.exp(following.others_below),
         },
-        "entropy_nats": law.entropy,
-        "entropy_interval_nats": [law.entropy_low, law.entropy_high],
-        "calls": law.calls,
-        "terms": dataclasses.asdict(law.terms),
+        "entropy_nats": following.entropy,
+        "entropy_interval_nats": [following.entropy_low, following.entropy_high],
+        "calls": following.calls,
+        "terms": dataclasses.asdict(following.terms),
     }
 
 

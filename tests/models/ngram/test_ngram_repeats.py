@@ -33,13 +33,13 @@ def test_one_pass_reports_what_step_by_step_does(
 
 def test_a_text_that_repeats_itself_takes_few_laws(monkeypatch: pytest.MonkeyPatch) -> None:
     lm = pofx.fit(["abab", "abba"], pofx.NgramSpec(order=3))
-    laws, asked = lm.backoff.laws, []  # type: ignore[attr-defined]
+    compute, asked = lm.backoff.distributions, []  # type: ignore[attr-defined]
 
     def counted(row: np.ndarray, *others: object) -> np.ndarray:
         asked.append(len(row))
-        return laws(row, *others)
+        return compute(row, *others)
 
-    monkeypatch.setattr(lm.backoff, "laws", counted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(lm.backoff, "distributions", counted)  # type: ignore[attr-defined]
     found = pofx.words(lm, ["a" + "\u0301" * 20_000])[0]
     assert sum(asked) < 100  # 40,001 tokens and EOS, after a handful of histories
     assert found.words[0].surprisal == pytest.approx(-pofx.log_prob(lm, found.text), rel=1e-12)

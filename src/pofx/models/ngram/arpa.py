@@ -69,12 +69,12 @@ def _lines(lm: NgramLM) -> Iterator[str]:
     yield "\\data\\\n" + f"ngram 1={lm.vocab.size + with_x0}\n"
     yield "".join(f"ngram {k}={len(listed[k])}\n" for k in range(2, order + 1))
     # All outcomes are listed as 1-grams, since ARPA has no uniform distribution below the 1-grams.
-    law, weights = np.exp(lm.unigram()), lm.unigram_weights()
+    p, weights = np.exp(lm.unigram()), lm.unigram_weights()
     yield "\n\\1-grams:\n"
     if with_x0:
         yield f"{NEVER:g}\t{BEGIN_TEXT}\t{_log10(weights[lm.codes.begin])}\n"
     for i in range(lm.vocab.size):
-        yield f"{_log10(law[i])}\t{names[i + 1]}" + (f"\t{_log10(weights[i + 1])}\n" if order > 1 else "\n")
+        yield f"{_log10(p[i])}\t{names[i + 1]}" + (f"\t{_log10(weights[i + 1])}\n" if order > 1 else "\n")
     for k in range(2, order + 1):
         yield f"\n\\{k}-grams:\n"
         rows = table.words[table.first(k)[listed[k]]]

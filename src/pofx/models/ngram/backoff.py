@@ -64,7 +64,7 @@ class Backoff:
             out[k] = (order, offsets, newest.astype(np.int64) - 1)
         return out
 
-    def laws(
+    def distributions(
         self, row: Index, length: NDArray[np.integer], known: NDArray[np.int64], exponent: bool = False
     ) -> NDArray[np.float64]:
         """Compute the next-token distributions after q histories.
@@ -79,21 +79,21 @@ class Backoff:
             p(· | history) or its logarithm, `[q, V]`.
         """
         levels, table = self.levels, self.table
-        laws = np.full((len(row), self.size), levels.prob[0][0])
+        out = np.full((len(row), self.size), levels.prob[0][0])
         for k in range(self.order):
             reached = length >= k if levels.chain else (length == k) & (length == known)
             some = np.flatnonzero(reached)
             if not len(some):
                 continue
             group = table.group(k)[row[some]].astype(np.int64)
-            laws[some] *= levels.weight[k][group][:, None]
+            out[some] *= levels.weight[k][group][:, None]
             order, offsets, tokens = self._children[k + 1]
             n_children = offsets[group + 1] - offsets[group]
             # History g has the n-grams offsets[g] … offsets[g] + n_children − 1; the ranges are laid end to end.
             ends = np.cumsum(n_children)
             flat = np.arange(ends[-1]) + np.repeat(offsets[group] - ends + n_children, n_children)
-            laws[np.repeat(some, n_children), tokens[flat]] = levels.prob[k + 1][order[flat]]
+            out[np.repeat(some, n_children), tokens[flat]] = levels.prob[k + 1][order[flat]]
         if not exponent:
             with np.errstate(divide="ignore"):
-                np.log(laws, out=laws)
-        return laws
+                np.log(out, out=out)
+        return out

@@ -17,12 +17,12 @@ from pofx.models.ngram.survival import survival_by_backoff
 # How many probabilities may be computed, and how many transitions kept. 1.2 M transitions take 6 ms a move, so 512 moves
 # take 3 s. A smoothed model has a transition for every token of every history: over bytes 1.5 M transitions are 5,800
 # histories, which is order 3.
-LAWS = 20_000_000
+PROBABILITIES = 20_000_000
 EDGES = 1_500_000
 ROWS = 2048  # how many histories are looked up at once
 
 
-def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination | None:
+def termination(backoff: Backoff, end: int, lengths: Sequence[int]) -> Termination | None:
     """Compute P(length > L) for each length L, and P(the text never ends), exactly.
 
     The histories are the states of a chain, and EOS stops the chain. Beyond 1.5 million transitions only the seen n-grams
@@ -30,7 +30,7 @@ def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination |
     probability after every history, since a chain of finitely many such states ends (Du et al. 2023).
 
     Args:
-        law: The back-off distribution of a model with x0 and EOS.
+        backoff: The back-off distribution of a model with x0 and EOS.
         end: The id of EOS.
         lengths: The lengths L, in tokens.
 
@@ -39,11 +39,11 @@ def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination |
 
     Right: `lm.termination([1, 2, 4])` of an n-gram. Wrong: a model that was fitted without x0, whose texts have no start.
     """
-    chain = build_chain(law, end)
+    chain = build_chain(backoff, end)
     if chain is None:
-        if not _always_can_end(law.levels):
+        if not _always_can_end(backoff.levels):
             return None
-        return Termination(survival_by_backoff(law, end, lengths) if law.levels.chain else (), 0.0)
+        return Termination(survival_by_backoff(backoff, end, lengths) if backoff.levels.chain else (), 0.0)
     lo, hi = never_stops(chain, 0)
     if hi - lo > 1e-9:
         return None
@@ -51,19 +51,19 @@ def termination(law: Backoff, end: int, lengths: Sequence[int]) -> Termination |
     return Termination(survival(chain, 0, [n + 1 for n in lengths]), (lo + hi) / 2)
 
 
-def build_chain(law: Backoff, end: int) -> Chain | None:
+def build_chain(backoff: Backoff, end: int) -> Chain | None:
     """Build the chain of the histories that x0, state 0, can reach; None where the chain is too large.
 
     Histories with the same longest part that the table has are one state. So there are at most as many states as n-grams.
     """
-    size = law.size
-    longest = max((len(law.table.first(k)) for k in range(law.order)), default=1)
-    if longest * size > (EDGES if _always_can_end(law.levels) else LAWS):
+    size = backoff.size
+    longest = max((len(backoff.table.first(k)) for k in range(backoff.order)), default=1)
+    if longest * size > (EDGES if _always_can_end(backoff.levels) else PROBABILITIES):
         return None
-    first = np.zeros((1, max(law.order - 1, 1)), dtype=np.uint64)
-    if law.order > 1:
+    first = np.zeros((1, max(backoff.order - 1, 1)), dtype=np.uint64)
+    if backoff.order > 1:
         first[0, 0] = Codes(size).begin
-    state, key = shorten_histories(law, first, np.ones(1, dtype=np.int64))
+    state, key = shorten_histories(backoff, first, np.ones(1, dtype=np.int64))
     names = {key[0].tobytes(): 0}
     parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
     stops: list[NDArray[np.float64]] = []
@@ -71,16 +71,16 @@ def build_chain(law: Backoff, end: int) -> Chain | None:
     done = edges = 0
     while waiting:
         history, known = waiting.pop(0)
-        row, length = _find(law, history)
-        p = np.exp(law.laws(row, np.minimum(length, known), known))
+        row, length = _find(backoff, history)
+        p = np.exp(backoff.distributions(row, np.minimum(length, known), known))
         stops.append(p[:, end].copy())
         p[:, end] = 0.0
         source, token = np.nonzero(p)
         edges += len(source)
-        if edges > EDGES or len(names) * size > LAWS:
+        if edges > EDGES or len(names) * size > PROBABILITIES:
             return None
         longer = np.concatenate([(token[:, None] + 1).astype(np.uint64), history[source]], axis=1)
-        history, key = shorten_histories(law, longer[:, : history.shape[1]], known[source] + 1)
+        history, key = shorten_histories(backoff, longer[:, : history.shape[1]], known[source] + 1)
         where, inverse = _distinct(key)
         ids = np.array([names.setdefault(k.tobytes(), len(names)) for k in key[where]], dtype=np.int64)
         parts.append((source + done, ids[inverse], p[source, token]))
@@ -95,7 +95,7 @@ def build_chain(law: Backoff, end: int) -> Chain | None:
 
 
 def shorten_histories(
-    law: Backoff, history: NDArray[np.uint64], known: NDArray[np.int64]
+    backoff: Backoff, history: NDArray[np.uint64], known: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Shorten each history to the longest part that the table has, and make a key of each.
 
@@ -104,14 +104,14 @@ def shorten_histories(
         chain, the length is the one of the whole history, since only the whole history counts.
     """
     history = history.copy()
-    if law.order == 1:
+    if backoff.order == 1:
         history[:] = 0
-    known = np.minimum(known, law.order - 1)
-    _, length = _find(law, history)
+    known = np.minimum(known, backoff.order - 1)
+    _, length = _find(backoff, history)
     length = np.minimum(length, known)
     history[np.arange(history.shape[1])[None, :] >= length[:, None]] = 0
-    kept = length if law.levels.chain else known
-    return history, np.concatenate([_words(law, history), kept.astype(np.uint64)[:, None]], axis=1)
+    kept = length if backoff.levels.chain else known
+    return history, np.concatenate([_words(backoff, history), kept.astype(np.uint64)[:, None]], axis=1)
 
 
 def _distinct(key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -127,15 +127,15 @@ def _distinct(key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return order[fresh], inverse
 
 
-def _find(law: Backoff, history: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    row, length = law.table.find(_words(law, history))
+def _find(backoff: Backoff, history: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    row, length = backoff.table.find(_words(backoff, history))
     return row, length.astype(np.int64)
 
 
-def _words(law: Backoff, history: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _words(backoff: Backoff, history: NDArray[np.uint64]) -> NDArray[np.uint64]:
     blank = np.zeros((len(history), 1), dtype=np.uint64)
-    return law.table.packing.pack_columns(
-        list(np.concatenate([history[:, : law.order - 1], blank], axis=1).T)
+    return backoff.table.packing.pack_columns(
+        list(np.concatenate([history[:, : backoff.order - 1], blank], axis=1).T)
     )
 
 

@@ -63,8 +63,8 @@ class NgramLM(LM):
     def unigram(self) -> NDArray[np.float64]:
         """Return the log-probabilities of all outcomes after the empty history, `[V]`, nats."""
         root = np.zeros(1, dtype=np.int64)
-        law: NDArray[np.float64] = self.backoff.laws(root, root, root)[0]
-        return law
+        logp: NDArray[np.float64] = self.backoff.distributions(root, root, root)[0]
+        return logp
 
     def unigram_weights(self) -> NDArray[np.float64]:
         """Return the back-off weights of histories of one code, by the code (token id + 1, x0 last); 1 without a weight."""
@@ -150,9 +150,9 @@ class NgramLM(LM):
             some = order[lo : lo + ROWS]
             new = np.append(True, history[some[1:]] != history[some[:-1]])
             heads = some[new]
-            laws = self.backoff.laws(row[at[heads] - 1], short[heads], seen[heads])
+            logp = self.backoff.distributions(row[at[heads] - 1], short[heads], seen[heads])
             ids = (codes[at[some]] - np.uint64(1)).astype(np.int64)
-            out.put_distributions(done + some, laws, ids, np.cumsum(new) - 1)
+            out.put_distributions(done + some, logp, ids, np.cumsum(new) - 1)
         return len(at)
 
     def seen(self, n: int) -> Ints:
@@ -173,7 +173,7 @@ class NgramLM(LM):
 
     def portable(self) -> Portable:
         """Return the next-token distributions by look-ups and products of stored probabilities alone."""
-        return Portable(self._numbers_hash, lambda state: self._law(state.carry))
+        return Portable(self._numbers_hash, lambda state: self._probabilities(state.carry))
 
     @cached_property
     def _numbers_hash(self) -> str:
@@ -194,20 +194,20 @@ class NgramLM(LM):
         last_gap = np.maximum.accumulate(np.where(codes == 0, here, -1))
         return np.minimum(here - last_gap, self.order)
 
-    def _law(self, history: NDArray[np.uint64]) -> NDArray[np.float64]:
+    def _probabilities(self, history: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Compute p(· | history) of histories of codes, the newest code first, with zeros for codes that are not there."""
         blank = np.zeros((len(history), 1), dtype=np.uint64)
         queries = np.concatenate([history[:, : self.order - 1], blank], axis=1)
         row, length = self.table.find(self.table.packing.pack_columns(list(queries.T)))
         known = np.sum(history[:, : self.order - 1] != 0, axis=1)
-        return self.backoff.laws(row, np.minimum(length, known), known, exponent=True)
+        return self.backoff.distributions(row, np.minimum(length, known), known, exponent=True)
 
     def _state(self, history: NDArray[np.uint64]) -> State:
-        def law() -> Floats:
+        def logp() -> Floats:
             with np.errstate(divide="ignore"):
-                return np.log(self._law(history))
+                return np.log(self._probabilities(history))
 
-        return State(law, history, len(history))
+        return State(logp, history, len(history))
 
 
 def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vocab) -> NgramLM:

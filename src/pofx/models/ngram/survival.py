@@ -14,7 +14,7 @@ from pofx.models.ngram.counting import Codes
 WORK = 150_000_000
 
 
-def survival_by_backoff(law: Backoff, end: int, lengths: Sequence[int]) -> tuple[float, ...]:
+def survival_by_backoff(backoff: Backoff, end: int, lengths: Sequence[int]) -> tuple[float, ...]:
     """Compute P(length > L) exactly, for as many of the lengths as the bound on the work allows.
 
     Let a_t(h) be the probability that t more tokens follow history h without EOS. A token unseen after h has its
@@ -25,19 +25,19 @@ def survival_by_backoff(law: Backoff, end: int, lengths: Sequence[int]) -> tuple
     Right: a distribution by Kneser–Ney or maximum likelihood. Wrong: additive smoothing of order > 1, which does not back
     off.
     """
-    assert law.levels.chain or law.order == 1  # noqa: S101  (ours)
-    table, levels, order = law.table, law.levels, law.order
-    steps = [_Step(law, k, end) for k in range(1, order + 1)]
-    unseen = law.size - 1 - len(steps[0].gram)  # EOS never survives
+    assert backoff.levels.chain or backoff.order == 1  # noqa: S101  (ours)
+    table, levels, order = backoff.table, backoff.levels, backoff.order
+    steps = [_Step(backoff, k, end) for k in range(1, order + 1)]
+    unseen = backoff.size - 1 - len(steps[0].gram)  # EOS never survives
     alive = {k: np.ones(len(table.first(k))) for k in range(order)}
     up = {k: table.group(k - 1)[table.first(k)] for k in range(1, order)}
     start = 0
     if order > 1:
-        start = int(np.flatnonzero(table.oldest(1) == Codes(law.size).begin)[0])
+        start = int(np.flatnonzero(table.oldest(1) == Codes(backoff.size).begin)[0])
     most = max(1, WORK // max(1, sum(len(s.gram) for s in steps)))
     out: dict[int, float] = {}
     for t in range(1, min(max(lengths) + 1, most + 1) + 1):
-        shorter = np.array([unseen / law.size * alive[0][0]]) + steps[0].shared(alive)
+        shorter = np.array([unseen / backoff.size * alive[0][0]]) + steps[0].shared(alive)
         after: dict[int, NDArray[np.float64]] = {}
         for k, step in enumerate(steps):
             whole = shorter if k == 0 else after[k - 1][up[k]]
@@ -50,10 +50,10 @@ def survival_by_backoff(law: Backoff, end: int, lengths: Sequence[int]) -> tuple
 class _Step:
     """The seen n-grams of one length k: their histories, the histories that they lead to, and their probabilities."""
 
-    def __init__(self, law: Backoff, k: int, end: int) -> None:
-        table, levels = law.table, law.levels
+    def __init__(self, backoff: Backoff, k: int, end: int) -> None:
+        table, levels = backoff.table, backoff.levels
         newest = table.packing.code(table.words[table.first(k)], 0).astype(np.int64) - 1
-        self.k, self.last = k, k == law.order
+        self.k, self.last = k, k == backoff.order
         self.gram = np.flatnonzero(levels.seen[k] & (newest != end))
         self.history = levels.history[k][self.gram]
         self.size = len(table.first(k - 1))

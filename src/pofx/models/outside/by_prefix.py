@@ -18,7 +18,7 @@ from pofx.lm.trace import Ints, Path, Trace, Want
 
 Prefix = tuple[int, ...]
 # Reads the next-token distribution after each of several prefixes: `[n, V]` nats.
-Laws = Callable[[Sequence[Prefix]], Any]
+Distributions = Callable[[Sequence[Prefix]], Any]
 # Scores whole paths in one pass, as the outside program does: log p of each token, nan for an unknown first number.
 Passes = Callable[[Sequence[Prefix]], Sequence[Any]]
 # Draws n next tokens after a prefix: (prefix, n, seed) -> ids.
@@ -46,23 +46,23 @@ class PrefixLM(LM):
     A cache would hide a function whose second answer differs from the first, which an audit is to detect.
 
     Args:
-        laws: The function that returns next-token distributions after prefixes.
+        distributions: The function that returns next-token distributions after prefixes.
         info: The properties of the model.
         sampler: The sampler of the outside program; None where the program has none.
-        most: The most prefixes that one call of `laws` gets.
+        most: The most prefixes that one call of `distributions` gets.
         passes: The function by which the outside program scores whole paths; None without one. `audit` compares its
-            numbers with those of `laws`.
+            numbers with those of `distributions`.
     """
 
     def __init__(
         self,
-        laws: Laws,
+        distributions: Distributions,
         info: Info,
         sampler: Sampler | None = None,
         most: int = 256,
         passes: Passes | None = None,
     ) -> None:
-        self._laws, self._sampler, self._most, self._passes = laws, sampler, most, passes
+        self._distributions, self._sampler, self._most, self._passes = distributions, sampler, most, passes
         set_info(self, info)
 
     def start(self, n: int) -> State:
@@ -119,20 +119,20 @@ class PrefixLM(LM):
         # Equal prefixes of one batch are one question: 64 draws begin with the same prefix.
         asked = list(dict.fromkeys(rows))
         parts = [
-            self._checked(self._laws(asked[lo : lo + self._most]), len(asked[lo : lo + self._most]))
+            self._checked(self._distributions(asked[lo : lo + self._most]), len(asked[lo : lo + self._most]))
             for lo in range(0, len(asked), self._most)
         ]
-        laws = np.concatenate(parts) if parts else np.zeros((0, self.vocab.size))
+        distributions = np.concatenate(parts) if parts else np.zeros((0, self.vocab.size))
         at = {row: i for i, row in enumerate(asked)}
-        return laws[[at[row] for row in rows]] if rows else laws
+        return distributions[[at[row] for row in rows]] if rows else distributions
 
     def _checked(self, found: Any, n: int) -> Floats:
-        laws = np.asarray(found)
-        if laws.shape != (n, self.vocab.size) or laws.dtype.kind not in "fiu":
+        distributions = np.asarray(found)
+        if distributions.shape != (n, self.vocab.size) or distributions.dtype.kind not in "fiu":
             raise BadValue(
-                f"expected {self.vocab.size} log-probabilities after each prefix (vocab.size), got {laws.dtype} of "
-                f"shape {list(laws.shape[1:] if laws.ndim else laws.shape)}",
+                f"expected {self.vocab.size} log-probabilities after each prefix (vocab.size), got {distributions.dtype} of "
+                f"shape {list(distributions.shape[1:] if distributions.ndim else distributions.shape)}",
                 "return log p of every token, nats",
                 argument="next_logprobs",
             )
-        return laws if laws.dtype.kind == "f" else laws.astype(np.float64)
+        return distributions if distributions.dtype.kind == "f" else distributions.astype(np.float64)

@@ -130,11 +130,11 @@ def from_callable(
     info = Info(known, begin=DECLARED if begin else Begin("none", note=_WITHOUT))
     own = None if sample is None else lambda prefix, n, seed: sample(list(prefix), n, seed)
 
-    def laws(rows: Sequence[Prefix]) -> Any:
+    def distributions(rows: Sequence[Prefix]) -> Any:
         return np.stack([np.asarray(next_logprobs(list(row))) for row in rows])
 
-    passes = None if scored is None else score_passes(scored, ends, known, laws, begin)
-    return PrefixLM(laws, info, own, passes=passes)
+    passes = None if scored is None else score_passes(scored, ends, known, distributions, begin)
+    return PrefixLM(distributions, info, own, passes=passes)
 
 
 def _refuse(**others: object) -> None:

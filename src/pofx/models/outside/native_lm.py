@@ -43,7 +43,7 @@ def native_lm(server: Completions, tokens: ServerTokens) -> LM | None:
         return None
     info = _info(server, said, tokens)
 
-    def laws(prefixes: Sequence[Prefix]) -> Floats:
+    def distributions(prefixes: Sequence[Prefix]) -> Floats:
         asked = {"prefixes": [list(p) for p in prefixes]}
         found = server.post("/v1/distributions", asked).get("distributions")
         return _rows(server, found, len(prefixes), info.vocab.size)
@@ -61,7 +61,7 @@ def native_lm(server: Completions, tokens: ServerTokens) -> LM | None:
     # An x0 without an id stands before every path, though no list of ids contains it.
     passes = None if sampler is None else echo_passes(server, info.begin, (spelled,))
     most = max(1, min(TOGETHER, NUMBERS // info.vocab.size))
-    return PrefixLM(laws, info, sampler, most, passes)
+    return PrefixLM(distributions, info, sampler, most, passes)
 
 
 def _info(server: Completions, said: Mapping[str, Any], tokens: ServerTokens) -> Info:
@@ -88,12 +88,14 @@ def _info(server: Completions, said: Mapping[str, Any], tokens: ServerTokens) ->
 
 def _rows(server: Completions, found: Any, n: int, size: int) -> Floats:
     try:
-        laws = np.array([[-np.inf if x is None else x for x in row] for row in found], dtype=np.float64)
+        distributions = np.array(
+            [[-np.inf if x is None else x for x in row] for row in found], dtype=np.float64
+        )
     except (TypeError, ValueError):
         raise _shape(server, f"{n} distributions of {size} tokens") from None
-    if laws.shape != (n, size):
+    if distributions.shape != (n, size):
         raise _shape(server, f"{n} distributions of {size} tokens")
-    return laws
+    return distributions
 
 
 def _shape(server: Completions, what: str) -> BadSource:

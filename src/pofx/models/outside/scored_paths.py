@@ -8,14 +8,14 @@ import numpy as np
 
 from pofx.algorithms.logspace import Floats
 from pofx.errors import BadValue
-from pofx.models.outside.by_prefix import Laws, Passes, Prefix
+from pofx.models.outside.by_prefix import Distributions, Passes, Prefix
 from pofx.vocab.vocabulary import Vocab
 
 
 def score_passes(
-    score: Callable[[str], Floats], ends: bool, vocab: Vocab, laws: Laws, begins: bool
+    score: Callable[[str], Floats], ends: bool, vocab: Vocab, distributions: Distributions, begins: bool
 ) -> Passes:
-    """Return a pass over paths with the numbers of `score`, and with those of `laws` where `score` has no answer.
+    """Return a pass over paths with the numbers of `score`, and with those of `distributions` where `score` has no answer.
 
     A function of a text has no answer for ids that `encode` would not give, nor for EOS unless `ends` is set.
 
@@ -23,15 +23,15 @@ def score_passes(
         score: A function of a text, which returns log p of each token, nats.
         ends: Whether the last number of `score` belongs to EOS.
         vocab: The vocabulary of the ids.
-        laws: The next-token distributions after prefixes.
+        distributions: The next-token distributions after prefixes.
         begins: Whether the empty prefix has a next-token distribution.
     """
 
-    def by_laws(path: Prefix, first: int) -> Floats:
+    def by_distributions(path: Prefix, first: int) -> Floats:
         at = range(first if begins else max(first, 1), len(path))
         out = np.full(len(path) - first, np.nan)
         if len(at):
-            rows = np.asarray(laws([path[:i] for i in at]), dtype=np.float64)
+            rows = np.asarray(distributions([path[:i] for i in at]), dtype=np.float64)
             out[at.start - first :] = rows[np.arange(len(at)), [path[i] for i in at]]
         return out
 
@@ -40,7 +40,7 @@ def score_passes(
         ids = path[:-1] if over else path
         text = _text(vocab, ids)
         if text is None:
-            return by_laws(path, 0)
+            return by_distributions(path, 0)
         found = score(text)
         if len(found) != len(ids) + ends:
             raise BadValue(
@@ -49,7 +49,7 @@ def score_passes(
                 argument="score",
             )
         if over and not ends:
-            return np.append(found, by_laws(path, len(ids)))
+            return np.append(found, by_distributions(path, len(ids)))
         return found[: len(path)]
 
     def passes(paths: Sequence[Prefix]) -> list[Floats]:

@@ -53,9 +53,9 @@ def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | N
         return None
     listed, ids = vocab
 
-    def laws(prefixes: Sequence[Prefix]) -> Floats:
+    def distributions(prefixes: Sequence[Prefix]) -> Floats:
         found = server.choices([opening + p for p in prefixes], {"logprobs": rows, **_ONE})
-        return np.stack([_law(c.tops[0] if c.tops else None, ids, server) for c in found])
+        return np.stack([_distribution(c.tops[0] if c.tops else None, ids, server) for c in found])
 
     def draw(prefix: Prefix, n: int, seed: int) -> list[int]:
         names = [c.tokens[0] if c.tokens else "" for c in server.draws(opening + prefix, n, seed)]
@@ -65,7 +65,7 @@ def served_lm(server: Completions, tokens: ServerTokens, begin: Begin) -> LM | N
 
     info = Info(listed, tokens.special.context, begin, dtype=DTYPE, engine=SERVER)
     most = max(1, min(TOGETHER, NUMBERS // listed.size))
-    return PrefixLM(laws, info, draw, most, echo_passes(server, begin, probe))
+    return PrefixLM(distributions, info, draw, most, echo_passes(server, begin, probe))
 
 
 def _vocab(tokens: ServerTokens, size: int) -> tuple[ListedVocab, dict[str, int]] | None:
@@ -95,7 +95,7 @@ def _vocab(tokens: ServerTokens, size: int) -> tuple[ListedVocab, dict[str, int]
     return ListedVocab(spelled, end, named, tokens.encode), ids
 
 
-def _law(top: Mapping[str, float] | None, ids: Mapping[str, int], server: Completions) -> Floats:
+def _distribution(top: Mapping[str, float] | None, ids: Mapping[str, int], server: Completions) -> Floats:
     out = np.full(len(ids), -np.inf)
     if top is None or not set(top) <= set(ids):
         raise unreadable(server, f"log p of {len(ids)} tokens")

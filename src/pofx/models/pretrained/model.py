@@ -140,14 +140,14 @@ class PretrainedLM(LM):
         return super().branches(state) if found is None else found
 
     def _state(self, n: int, carry: Carry) -> State:
-        def law() -> NDArray[np.float32]:
+        def logp() -> NDArray[np.float32]:
             if (carry.sizes == 0).any():
                 raise refuse_unconditional(self.begin)
             with threads_for(self.body.width, n):
                 out: NDArray[np.float32] = self.head.log_softmax(carry.hidden).numpy()
             return out
 
-        return State(law, carry, n)
+        return State(logp, carry, n)
 
     def _fits(self, tokens: int) -> None:
         if self.context is not None and tokens > self.context:

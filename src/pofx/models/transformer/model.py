@@ -215,7 +215,7 @@ class TransformerLM(LM):
                 out.logp[now] = target[:, 0].double().numpy()
 
     def _state(self, cache: KeyValueCache) -> State:
-        def law() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        def logp() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
             if (cache.length == 0).any():
                 raise refuse_unconditional(self.begin)
             with torch.inference_mode():
@@ -224,4 +224,4 @@ class TransformerLM(LM):
                 ).numpy()
             return out
 
-        return State(law, cache, len(cache.length))
+        return State(logp, cache, len(cache.length))

@@ -90,9 +90,9 @@ def words_block(worded_list: Sequence[Worded], rows: Sequence[Row] = ()) -> Bloc
     return Block("words", {"texts": _named(texts, rows)})
 
 
-def next_block(law: Next) -> Block:
+def next_block(following: Next) -> Block:
     """Return a block of a next-unit distribution: the likeliest outcomes as bars, and the mass of all others."""
-    return Block("next", {"next": next_record(law), "told": law.terms.common})
+    return Block("next", {"next": next_record(following), "told": following.terms.common})
 
 
 def posterior_block(records: Sequence[MixturePosterior], names: Sequence[str]) -> Block:

@@ -25,13 +25,13 @@ def compression_table(made: Compression, xz: int) -> Table:
     table.add_column("bits", justify="right", no_wrap=True)
     table.add_column("bytes", justify="right", no_wrap=True)
     table.add_column("bits a byte", justify="right")
-    law = (
+    method = (
         f"−log2 p, {count_noun(made.tokens, 'token')}"
         if made.tokens
         else "−log2 p, counts learned on the way"
     )
     rows: list[tuple[str, float]] = [
-        (law, made.ideal_bits),
+        (method, made.ideal_bits),
         (f"{made.lanes} lanes, each after x0", made.lane_bits),
         ("quantisation", made.quantisation_bits),
         ("bytes beside the texts", made.escape_bits),

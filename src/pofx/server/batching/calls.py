@@ -87,12 +87,12 @@ class ExtendCall(Call):
     Attributes:
         state: The state of n prefixes.
         ids: `[n, t]`, the tokens that follow each prefix.
-        law: Whether the distributions after the tokens are read; else the prefixes are only extended further.
+        read: Whether the distributions after the tokens are read; else the prefixes are only extended further.
     """
 
     state: State
     ids: Ints
-    law: bool = True
+    read: bool = True
 
     @property
     def tokens(self) -> int:
@@ -102,7 +102,7 @@ class ExtendCall(Call):
     @property
     def kind(self) -> tuple[object, ...]:
         """The number of tokens by which prefixes are extended, and whether their distributions are read."""
-        return ("extend", self.ids.shape[1], self.law)
+        return ("extend", self.ids.shape[1], self.read)
 
     @staticmethod
     def compute(lm: LM, calls: Sequence[ExtendCall]) -> list[State]:
@@ -110,7 +110,7 @@ class ExtendCall(Call):
         first, *others = (call.state for call in calls)
         state = first.cat(*others) if others else first
         new = lm.extend(state, np.concatenate([call.ids for call in calls]))
-        if calls[0].law:
+        if calls[0].read:
             _ = new.logp  # the distributions are computed now, while this caller has the turn
         if not others:
             return [new]

@@ -101,7 +101,7 @@ class SharedLM(LMWrapper):
         width = new.shape[1] if new.size <= LONG else max(1, SLICE // state.n)
         for at in range(0, new.shape[1], width):
             last = at + width >= new.shape[1]
-            state = self._answer(ExtendCall(state=state, ids=new[:, at : at + width], law=last))
+            state = self._answer(ExtendCall(state=state, ids=new[:, at : at + width], read=last))
         return state
 
     def start(self, n: int) -> State:

@@ -63,20 +63,20 @@ def command(
     from pofx.queries.next_unit.next import next_token
 
     lm = options.load()
-    law = next_token(lm, arguments.argument_text(given), k, unit, calls)
+    following = next_token(lm, arguments.argument_text(given), k, unit, calls)
     if html_path:
         from pofx.report.html.page import Section, next_block
 
         title = f"The next {unit}" if given else f"The first {unit}"
-        write_page(html_path, title, [Section(title, (next_block(law),))], [(options.name, lm)])
+        write_page(html_path, title, [Section(title, (next_block(following),))], [(options.name, lm)])
     if as_json:
         from pofx.report.json_records import dumps, next_record
 
-        click.echo(dumps({**next_record(law), "model": options.name}))
+        click.echo(dumps({**next_record(following), "model": options.name}))
     else:
         from rich.console import Console
 
         from pofx.report.terminal.next_unit import next_table
 
-        Console().print(next_table(law))
-        print_line(options.name, law.terms)
+        Console().print(next_table(following))
+        print_line(options.name, following.terms)

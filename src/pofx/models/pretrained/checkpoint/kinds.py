@@ -108,10 +108,10 @@ def check_kind(config: Mapping[str, Any], where: str, library_class: str | None)
             found,
             "choose a causal language model of the same family",
         )
-    _check_law(config, where)
+    _check_distribution(config, where)
 
 
-def _check_law(config: Mapping[str, Any], where: str) -> None:
+def _check_distribution(config: Mapping[str, Any], where: str) -> None:
     """Raise `BadSource` where a config leaves the distribution open, or where the library ignores a field."""
     if config["model_type"] == "xmod":
         languages, chosen = config.get("languages") or ["en_XX"], config.get("default_language")

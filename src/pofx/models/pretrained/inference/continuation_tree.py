@@ -63,8 +63,8 @@ class DecoderBranches:
         for lo in range(0, n, rows):
             some = hidden[lo : lo + rows]
             with threads_for(width, len(some)):
-                law: NDArray[np.float32] = self._head.log_softmax(some).numpy()
-            yield first + np.arange(lo, lo + len(some)), law
+                logp: NDArray[np.float32] = self._head.log_softmax(some).numpy()
+            yield first + np.arange(lo, lo + len(some)), logp
 
     def _room(self, n: int) -> None:
         if self._pool[0].shape[1] < n:

@@ -24,10 +24,10 @@ async def next_endpoint(request: Request) -> Response:
 
     def work() -> dict[str, Any]:
         lm = warped(served.lm, asked)
-        law = next_token(lm, asked.given, asked.k, asked.unit, asked.calls)
+        following = next_token(lm, asked.given, asked.k, asked.unit, asked.calls)
         warping = lm.warping()
         warp = {} if warping is None else {"warp": warping.text}
-        return {**next_record(law), **warp, "model": served.name}
+        return {**next_record(following), **warp, "model": served.name}
 
     return await answer(
         request, [asked.given], lambda: count_tokens(served.lm, [asked.given]) + search, work, "given"

@@ -78,8 +78,8 @@ def whole_distributions(lm: LM, prefixes: list[list[int]]) -> NDArray[np.float64
     return out
 
 
-def _record(name: str, laws: NDArray[np.float64]) -> dict[str, Any]:
-    if np.isfinite(laws).all():
-        return {"model": name, "distributions": laws}
-    rows = [[x if np.isfinite(x) else None for x in row.tolist()] for row in laws]
-    return {"model": name, "distributions": rows}
+def _record(name: str, rows: NDArray[np.float64]) -> dict[str, Any]:
+    if np.isfinite(rows).all():
+        return {"model": name, "distributions": rows}
+    cells = [[x if np.isfinite(x) else None for x in row.tolist()] for row in rows]
+    return {"model": name, "distributions": cells}

@@ -116,7 +116,7 @@ def check_sums(probe: Probe) -> Outcome:
     if max(sums) > 1 + _SLACK:
         return Outcome("fail", sent, "sums of at most 1", f"a sum of {max(sums):.6g}")
     size = max(len(row) for row in choice.top if row)
-    whole = _whole_law(probe, size)
+    whole = _whole_distribution(probe, size)
     if not whole:
         return Outcome("pass", sent, "sums of at most 1", f"sums from {min(sums):.6g} to {max(sums):.6g}")
     got = f"sums from {min(sums):.6g} to {max(sums):.6g} over {size} tokens"
@@ -143,7 +143,7 @@ def _unnamed(rows: Sequence[Row]) -> str:
     return "; U+FFFD is a key, and many tokens print as U+FFFD"
 
 
-def _whole_law(probe: Probe, size: int) -> str:
+def _whole_distribution(probe: Probe, size: int) -> str:
     """Return whether a row of this size is the whole distribution: "known", "likely", or "" for no."""
     told = probe.can.special.get("vocab_size")
     whole = probe.reference.vocab.size if probe.reference is not None else told
