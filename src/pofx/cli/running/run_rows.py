@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pofx.cli.options.sharding import Sharding, is_directory
-from pofx.cli.running.job_recipe import JobRecipe
 
 if TYPE_CHECKING:
     from pofx.jobs.job import Job
     from pofx.jobs.row_query import RowQuery
     from pofx.jobs.sharded.running import ShardsEnd
-    from pofx.lm.model import LM
 
 
 def check_rows_out(out: str, rows: RowQuery) -> None:
@@ -35,19 +34,25 @@ def check_rows_out(out: str, rows: RowQuery) -> None:
         check_out(out, rows)
 
 
-def run_rows(recipe: JobRecipe, lm: LM, sharding: Sharding, quiet: bool) -> None:
-    """Run a job to its end; exit code 1 if a row has no score, 130 if interrupted."""
+def run_rows(job: Job, make: Callable[[], Job], sharding: Sharding, quiet: bool) -> None:
+    """Run a job to its end; exit code 1 if a row has no score, 130 if interrupted.
+
+    Args:
+        job: The job, with its model.
+        make: Makes the same job in a worker; a value that can be pickled.
+        sharding: How the units of a directory are made and done.
+        quiet: Whether nothing but warnings is printed.
+    """
     from pofx.cli.output.run_job import run_job
 
-    job = recipe.job(lm)
-    if not is_directory(recipe.out):
+    if not is_directory(job.out):
         run_job(job, quiet)
         return
-    ended = _followed(recipe, job, sharding, quiet)
+    ended = _followed(job, make, sharding, quiet)
     _tell_ended(job, ended, quiet)
 
 
-def _followed(recipe: JobRecipe, job: Job, sharding: Sharding, quiet: bool) -> ShardsEnd:
+def _followed(job: Job, make: Callable[[], Job], sharding: Sharding, quiet: bool) -> ShardsEnd:
     """Run the units, and show how many are done."""
     from pofx.cli.output.unit_meter import unit_meter
     from pofx.jobs.sharded.running import ShardedJob, run_sharded
@@ -57,12 +62,12 @@ def _followed(recipe: JobRecipe, job: Job, sharding: Sharding, quiet: bool) -> S
         return sharding.unit_bytes or unit_bytes(job, sharding.processes)
 
     sharded = ShardedJob(
-        recipe,
-        Path(recipe.out),
+        make,
+        Path(job.out),
         sharding.processes,
         size,
         sharding.max_error_rate,
-        recipe.keeping.fresh or recipe.keeping.overwrite,
+        job.fresh or job.overwrite,
     )
     run = run_sharded(job, sharded)
     with unit_meter(not quiet) as meter:
@@ -75,7 +80,7 @@ def _followed(recipe: JobRecipe, job: Job, sharding: Sharding, quiet: bool) -> S
         except KeyboardInterrupt:
             run.close()
             click.echo(
-                f"pofx: interrupted; the units that are done are kept in {recipe.out}; the same command goes on from there",
+                f"pofx: interrupted; the units that are done are kept in {job.out}; the same command goes on from there",
                 err=True,
             )
             click.get_current_context().exit(130)

@@ -111,13 +111,18 @@ def run_sharded(
         The end of the run.
 
     Raises:
-        BadSource: The directory belongs to another job, or another process runs this one.
+        BadSource: The directory belongs to another job, another process runs this one, or the input can be read only once.
         TooManyErrors: More than `max_error_rate` of at least `JUDGED` rows have no score.
         OSError: The directory cannot be written.
     """
     places = Places(sharded.directory)
     if sharded.directory.exists() and not sharded.directory.is_dir():
         raise BadSource(f"{sharded.directory}: expected a directory, got a file", "name another directory")
+    if not job.resumable:
+        raise BadSource(
+            f"{sharded.directory}: expected files as the input of a directory of parts, got standard input or a pipe",
+            "save the input to a file, and name that file",
+        )
     sharded.directory.mkdir(parents=True, exist_ok=True)
     try:
         lock = open_locked(sharded.directory / ".lock")

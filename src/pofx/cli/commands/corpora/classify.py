@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -13,22 +12,22 @@ from pofx.cli.command import Group
 from pofx.cli.commands.corpora.classify_train import train
 from pofx.cli.options import arguments
 from pofx.cli.options.arguments import Keeping, keeping_options
-from pofx.cli.options.classify_input import label_option, labelled, likelihoods, prior_of, prior_option
+from pofx.cli.options.classify_input import label_option, labelled, likelihoods, prior_option
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real
 from pofx.cli.options.pages import write_page
 from pofx.cli.options.rows import keep_option, rows_out_option
+from pofx.cli.options.sharding import Sharding, sharding_options
 from pofx.cli.options.written import Verb
 from pofx.cli.output.notices import EVALUATE, print_fitted
 from pofx.cli.output.terms import terms_option
-from pofx.cli.spelling import shell_line
+from pofx.cli.running.class_recipe import load_classifier
 from pofx.units import count_noun
 
 if TYPE_CHECKING:
     from pofx.classification.evaluation import Evaluation
     from pofx.classification.joint import Joint
-    from pofx.classification.outliers import Rejection
     from pofx.jobs.class_rows import ClassRows
 
 
@@ -73,6 +72,7 @@ command.add_command(train)
 @keep_option
 @terms_option
 @keeping_options
+@sharding_options
 @layout_options
 @outside_model
 @arguments.quiet_option
@@ -88,6 +88,7 @@ def predict(
     keep: tuple[str, ...],
     with_terms: bool,
     keeping: Keeping,
+    sharding: Sharding,
     layout: Layout,
     options: ModelOptions | None,
     quiet: bool,
@@ -99,13 +100,10 @@ def predict(
     texts whose outlier_p is at most 0.01. Exit code 1 if some documents have no class; their errors are in the rows.
     """
     from pofx.cli.output.row_lines import print_rows
-    from pofx.cli.output.run_job import run_job
+    from pofx.cli.running.class_recipe import ClassRecipe
+    from pofx.cli.running.run_rows import check_rows_out, run_rows
     from pofx.errors import BadValue
-    from pofx.jobs.class_rows import ClassRows
     from pofx.jobs.documents import Documents
-    from pofx.jobs.job import Job, check_out
-    from pofx.jobs.row_query import RowQuery
-    from pofx.jobs.term_columns import WithTerms
 
     arguments.check_texts(files, texts, "", None)
     if reject is not None and prior is not None:
@@ -114,31 +112,25 @@ def predict(
     asked = Documents(layout.files(files), layout, keep=keep)
     if files:  # these checks come before a model is loaded
         asked.look()
-    joint, reference = _loaded(directory, options, prior)
+    joint, reference = load_classifier(directory, options, prior)
     if reject is not None and reference is None:
         raise BadValue(
             "--reject: expected a classifier that was trained with documents held out, got none in "
             f"{directory}",
             "train the classifier with --held-out 0.1",
         )
-    own = ClassRows(joint, reference, reject, all_classes, keep)
-    rows: RowQuery = WithTerms(own, directory) if with_terms else own
-    # Each text follows the prefix of a class, so a model without x0 has an answer, too.
-    asked = dataclasses.replace(asked, given="" if joint.given is None else joint.given[0])
+    recipe = ClassRecipe(
+        directory, options, prior, asked, keep, out or "", keeping, reject, all_classes, with_terms
+    )
+    own = recipe.rows(joint, reference)
+    job = recipe.job(own)
     if texts:
         _texts(own, [arguments.argument_text(t) for t in texts], as_json)
     elif out is not None:
-        asked.items()
-        check_out(out, rows)
-        budget = None if options is None else options.budget
-        decided = {"--budget": budget}
-        job = Job(
-            joint.lms[0], directory, asked, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line
-        )
-        run_job(job, quiet)
-    else:
-        if print_rows(joint.lms[0], asked, rows, as_json, "class", ""):
-            click.get_current_context().exit(1)
+        check_rows_out(out, job.rows)
+        run_rows(job, recipe, sharding, quiet)
+    elif print_rows(job.lm, job.documents, job.rows, as_json, "class", ""):
+        click.get_current_context().exit(1)
 
 
 @command.command(cls=Verb, short_help="Measure accuracy, log-loss, calibration and confusions.")
@@ -169,7 +161,7 @@ def evaluate(
     from pofx.classification.evaluation import evaluate as evaluated
     from pofx.errors import BadSource
 
-    joint, _ = _loaded(directory, options, prior)
+    joint, _ = load_classifier(directory, options, prior)
     at = {str(t): i for i, t in enumerate(joint.classes)}
     texts, labels = labelled(files, label_field, layout, at)
     some = [i for i, t in enumerate(labels) if t in at]
@@ -211,19 +203,6 @@ def evaluate(
     _show(joint, evaluation, as_json)
     if left_out or len(some) < len(texts):
         click.get_current_context().exit(1)
-
-
-def _loaded(
-    directory: str, options: ModelOptions | None, prior: str | None
-) -> tuple[Joint, Rejection | None]:
-    """Return the classifier of a directory, with the model that -m names and the prior that --prior names.
-
-    Under another prior log p(x) changes, so the log-probabilities of held-out texts no longer apply.
-    """
-    from pofx.classification.files import load_joint
-
-    joint, _, reference = load_joint(directory, None if options is None else options.load())
-    return (joint, reference) if prior is None else (joint.with_prior(prior_of(prior)), None)
 
 
 def _texts(rows: ClassRows, texts: list[str | bytes], as_json: bool) -> None:

@@ -205,7 +205,7 @@ def command(
 
         decided = {"--budget": options.budget, "--deterministic": deterministic, "--unknown": unknown}
         recipe = JobRecipe(options, asked, rows, out, keeping, decided, unknown, deterministic)
-        run_rows(recipe, lm, sharding, quiet)
+        run_rows(recipe.job(lm), recipe, sharding, quiet)
     else:
         from pofx.cli.output.paged import Paged
         from pofx.cli.output.score_lines import print_lines

@@ -132,7 +132,8 @@ def command(
         _texts(lm, given_texts, units, behind, as_json, options.name, html_path, quiet)
     elif out is not None:
         decided = {"--budget": options.budget}
-        run_rows(JobRecipe(options, asked, rows, out, keeping, decided), lm, sharding, quiet)
+        recipe = JobRecipe(options, asked, rows, out, keeping, decided)
+        run_rows(recipe.job(lm), recipe, sharding, quiet)
     else:
         asked.check(lm, complete=True)
         paged: Paged[Worded] | None = Paged(keep) if html_path else None
