@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from command_line import Ran, process
 
 import pofx
-from command_line import Ran, process
 
 Run = Callable[..., Ran]
 TEXTS = ["the cat", "a cat", "the end", "tea"] * 10
