@@ -10,12 +10,18 @@ import pytest
 
 import pofx
 from pofx.errors import NoBOS
+from pofx.lm.begin import Begin
+from pofx.lm.info import Info
 from pofx.lm.model import LM
+from pofx.lm.trace import Want
+from pofx.models.outside.by_prefix import PrefixLM
 from pofx.models.outside.completions import Completions
 from pofx.models.outside.http_client import ServerClient
+from pofx.models.outside.listed_vocab import ListedVocab
 from pofx.models.outside.served_scorer import served_scorer
 from pofx.models.outside.server_tokens import ServerTokens
-from pofx.server.native.models.distributions import _record
+from pofx.server.native.models.distributions import _record, whole_distributions
+from pofx.vocab.control_tokens import ControlTokens
 from served import Server
 
 WITH_X0 = ["own", "words", "tiny"]
@@ -38,6 +44,39 @@ def test_numbers_are_those_of_the_model(server: Server, name: str) -> None:
         assert pofx.log_prob(far, text) == pytest.approx(pofx.log_prob(own, text), abs=near)
     start = [m.start(1).logp[0] for m in (far, own)]
     assert start[0] == pytest.approx(start[1], abs=near)
+
+
+@pytest.mark.parametrize("name", WITH_X0)
+def test_positions_of_one_path_are_read_together(server: Server, name: str) -> None:
+    """A chain of prefixes, a gap in it, an equal prefix, the empty prefix and others give the numbers of each alone."""
+    lm = loaded(server.models[name])
+    spelled = [i for i, b in enumerate(lm.vocab.token_bytes) if b is not None]
+    path = (spelled * 6)[:6]
+    prefixes = [path[:4], path[:2], [], path[:3], path[:1], path[:6], [path[1]], path[:2], [path[1], path[0]]]
+    found = whole_distributions(lm, prefixes)
+    alone = np.concatenate([whole_distributions(lm, [p]) for p in prefixes])
+    assert np.allclose(np.exp(found), np.exp(alone), rtol=1e-5, atol=1e-9)
+    assert np.array_equal(whole_distributions(lm, prefixes, chained=False)[[2, 4, 6]], alone[[2, 4, 6]])
+
+
+def test_a_path_is_asked_for_in_few_requests() -> None:
+    """The positions of two paths, eight distributions a request: 20 positions are three requests, each of one path."""
+    asked: list[list[tuple[int, ...]]] = []
+
+    def laws(prefixes: list[tuple[int, ...]]) -> np.ndarray:
+        asked.append(list(prefixes))
+        return np.full((len(prefixes), 4), np.log(0.25))
+
+    info = Info(
+        ListedVocab([b"a", b"b", b"c", None], 3, ControlTokens({"</s>": 3}), lambda text: []),
+        begin=Begin("trained"),
+    )
+    lm = PrefixLM(laws, info, most=8)
+    trace = lm.forward([[0] * 10, [1] * 10], Want(entropy=True))
+    assert [len(rows) for rows in asked] == [8, 8, 4]
+    assert asked[0] == [(0,) * i for i in range(8)]
+    assert trace.entropy is not None
+    assert np.concatenate(trace.entropy) == pytest.approx(np.log(4))
 
 
 def test_draws_are_those_of_the_model(server: Server) -> None:

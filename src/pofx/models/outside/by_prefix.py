@@ -14,7 +14,7 @@ from pofx.lm.info import Info
 from pofx.lm.model import LM, prepare_paths, set_info
 from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
-from pofx.lm.trace import Ints, Path, Trace, Want
+from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 
 Prefix = tuple[int, ...]
 # Reads the next-token distribution after each of several prefixes: `[n, V]` nats.
@@ -81,16 +81,29 @@ class PrefixLM(LM):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Score paths by `passes`, where the program has one and only log p of the tokens is wanted."""
-        if self._passes is None or want.rows:
-            return super().forward(paths, want, skip)
+        """Score paths by `passes`, where the program has one and only log p of the tokens is wanted.
+
+        Otherwise the positions of one path are asked for together, so that a server can read the path once.
+        """
         ids, skips = prepare_paths(self, paths, skip)
+        if self._passes is None or want.rows:
+            return self._by_laws([tuple(p.tolist()) for p in ids], want, skips)
         found = [np.asarray(a, dtype=np.float64) for a in self._passes([tuple(p.tolist()) for p in ids])]
         if [len(a) for a in found] != [len(p) for p in ids]:
             raise BadValue(
                 "expected one number a token, got another length", "return one number a token", "passes"
             )
         return Trace(tuple(a[s:] for a, s in zip(found, skips)))
+
+    def _by_laws(self, paths: Sequence[Prefix], want: Want, skips: Sequence[int]) -> Trace:
+        out = TraceBuilder([len(p) - s for p, s in zip(paths, skips)], want, self.vocab.end)
+        rows = [(k, i) for k, (p, s) in enumerate(zip(paths, skips)) for i in range(s, len(p))]
+        for lo in range(0, len(rows), self._most):
+            some = rows[lo : lo + self._most]
+            at = np.array([out.offset(k) + i - skips[k] for k, i in some], dtype=np.int64)
+            tokens = np.array([paths[k][i] for k, i in some], dtype=np.int64)
+            out.put_distributions(at, self._read([paths[k][:i] for k, i in some]), tokens)
+        return out.build()
 
     def own_draws(self, prefix: Sequence[int], n: int, seed: int) -> Ints | None:
         """Draw next tokens by the sampler of the outside program; None where the program has none."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pofx.errors import BadSource
+from pofx.models.outside.asking_progress import report_answer
 from pofx.models.outside.http_client import ServerClient
 
 Prompt = str | Sequence[int]
@@ -57,7 +58,9 @@ class Completions:
 
     def post(self, path: str, fields: Mapping[str, Any]) -> Any:
         """Ask a path of the server about the model, and return the JSON value of the answer."""
-        return self.client.post(path, self.question(fields)).json
+        value = self.client.post(path, self.question(fields)).json
+        report_answer(fields)
+        return value
 
     def accepts(self, fields: Mapping[str, Any]) -> bool:
         """Return whether the server answers a completion of these fields, and does not refuse them."""

@@ -16,9 +16,16 @@ from pofx.cli.options.numbers import Whole
 from pofx.cli.options.pages import write_page
 from pofx.cli.options.served import connect_to, is_address, served_options
 from pofx.cli.options.written import Verb, lock_output
+from pofx.cli.output.asking import asking_progress
+
+# Next-token distributions that an audit asks for apart from those along the documents: 2,835 with SmolLM2.
+OTHERS = 2_800
+# Log-probabilities in all answers of an audit that a server sends within a minute or so.
+MANY = 30_000_000
 
 if TYPE_CHECKING:
     from pofx.lm.model import LM
+    from pofx.lm.scorer import Scorer
     from pofx.queries.findings import Audit
 
 
@@ -93,6 +100,7 @@ def command(
     if is_address(name):
         model = connect_to(options, served, api_key)
         pretrained = False
+        _say_how_much(name, model, texts, seed)
     else:
         if served is not None:
             raise click.UsageError(f"--served: expected only with -m URL, got -m {name}. Leave --served out.")
@@ -107,7 +115,8 @@ def command(
         from pofx.files.pins import check_pin
 
         lock_output(check_pin(lm.fingerprint))
-    with _working(f"auditing {name}"):
+    far = asking_progress(f"auditing {name}") if is_address(name) else _working(f"auditing {name}")
+    with far:
         result = audit(model, texts, seed, _coarse(options, name) if pretrained else None)
     if html_path:
         from pofx.report.html.page import audit_section
@@ -131,6 +140,22 @@ def command(
         _keep(name, lm, result)
     if result.failed:
         click.get_current_context().exit(1)
+
+
+def _say_how_much(name: str, model: LM | Scorer, texts: list[str] | None, seed: int) -> None:
+    """Print a notice beforehand if a server will send so many numbers that the audit takes minutes."""
+    from pofx.lm.scorer import Scorer
+    from pofx.queries.audit.held_out import choose_documents
+
+    if isinstance(model, Scorer):
+        return
+    n = OTHERS + sum(len(path) + 1 for path in choose_documents(model, texts, seed).paths)
+    if n * model.vocab.size > MANY:
+        click.echo(
+            f"pofx: auditing {name}: the audit asks for about {n:,} next-token distributions of {model.vocab.size:,} "
+            "tokens, which takes minutes. --test FILE with fewer documents asks for fewer.",
+            err=True,
+        )
 
 
 def _is_pretrained(lm: LM) -> bool:
