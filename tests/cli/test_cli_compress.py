@@ -95,7 +95,7 @@ def test_the_model_may_stand_in_the_environment(
     assert run("compress", "a.txt", "-o", "b").code == 0
     assert run("decompress", "b", "-o", "c").code == 0
     monkeypatch.delenv("POFX_MODEL")
-    assert "got none" in run("decompress", "b", "-o", "d").refusal
+    assert "got no model" in run("decompress", "b", "-o", "d").refusal
     assert "d" not in files()
 
 

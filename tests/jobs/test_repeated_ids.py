@@ -35,7 +35,7 @@ def test_ids_that_rows_share_are_named(capsys: pytest.CaptureFixture[str]) -> No
 def test_memory_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
     told = warned(capsys, ["a", "b", "c", "c", "a"], most=2)
     assert "id 'a' stands at in.jsonl:1 and in.jsonl:5" in told
-    assert "the first 2 different ones only" in told
+    assert "the first 2 different ids only" in told
 
 
 def test_a_run_names_them(

@@ -23,7 +23,7 @@ from pofx.models.pretrained.checkpoint.gguf.architecture import ARCHITECTURES
 from pofx.models.pretrained.checkpoint.gguf.child import make
 from pofx.models.pretrained.checkpoint.gguf.convert import convert, converted_size
 from pofx.models.pretrained.checkpoint.gguf.header import BLOCKS, read_header
-from pofx.models.pretrained.checkpoint.gguf.rope import scaled
+from pofx.models.pretrained.checkpoint.gguf.rope import scaling_divisors
 from pofx.models.pretrained.checkpoint.gguf.tokenizer import read_tokens, write_tokenizer
 from refusals import decided, refusal
 from tiny_gguf import CONTROL, Raw, byte_level, model, pair, row, sentence_pieces, text, write
@@ -228,7 +228,7 @@ def test_rotary_scaling_is_kept(tmp_path: Path, out: Path) -> None:
         "original_max_position_embeddings": 8192,
     }
     lm = model("llama", rope_parameters=ropes, max_position_embeddings=128)
-    divisors = scaled(500_000.0, 16, 32.0).astype(np.float32)
+    divisors = scaling_divisors(500_000.0, 16, 32.0).astype(np.float32)
     assert divisors.min() == 1.0
     assert divisors.max() == 32.0
     assert 1.0 < np.sort(np.unique(divisors))[1] < 32.0, "a smooth one between, or the test shows too little"

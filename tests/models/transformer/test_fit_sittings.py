@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("torch")
 
 from pofx.cli.main import main
-from pofx.cli.output.fit_report import ProgressPrinter, read_of
+from pofx.cli.output.fit_report import ProgressPrinter, describe_reading
 from pofx.errors import BadSource, Interrupted
 from pofx.models.specs import TransformerSpec
 from pofx.models.transformer.fit_state import FitProgress
@@ -83,12 +83,17 @@ def test_the_line_shows_the_best_of_the_fit(capsys: pytest.CaptureFixture[str]) 
 
 def test_what_was_read_is_said() -> None:
     assert (
-        read_of("19,026 documents", "8 bytes", 5, 0.004)
+        describe_reading("19,026 documents", "8 bytes", 5, 0.004)
         == "0.4 % of the tokens of 19,026 documents, 8 bytes, in 5.00 s"
     )
-    assert read_of("2 documents", "8 bytes", 5, 1.0) == "2 documents, 8 bytes, in 5.00 s, read 1 times"
-    assert read_of("2 documents", "8 bytes", 5, 12.34) == "2 documents, 8 bytes, in 5.00 s, read 12.3 times"
-    assert read_of("2 documents", "8 bytes", 5, None) == "2 documents, 8 bytes, in 5.00 s"
+    assert (
+        describe_reading("2 documents", "8 bytes", 5, 1.0) == "2 documents, 8 bytes, in 5.00 s, read 1 times"
+    )
+    assert (
+        describe_reading("2 documents", "8 bytes", 5, 12.34)
+        == "2 documents, 8 bytes, in 5.00 s, read 12.3 times"
+    )
+    assert describe_reading("2 documents", "8 bytes", 5, None) == "2 documents, 8 bytes, in 5.00 s"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -36,7 +36,7 @@ prior_option = click.option(
 )
 
 
-def labelled(
+def read_labelled(
     files: tuple[str, ...], label_field: str | None, layout: Layout, known: Collection[str] = ()
 ) -> tuple[list[str], list[str | None]]:
     """Return all documents and their labels, as strings; the label is None for null or an empty cell.
@@ -120,7 +120,7 @@ def likelihoods(
     return Known(found[possible], truth, sizes)
 
 
-def parted(pairs: tuple[str, ...], option: str) -> dict[str, str]:
+def split_pairs(pairs: tuple[str, ...], option: str) -> dict[str, str]:
     """Split the values LABEL=TEXT of a repeated option into a mapping."""
     out: dict[str, str] = {}
     for pair in pairs:
@@ -139,7 +139,7 @@ def prior_of(asked: str) -> Any:
             raise click.UsageError(f"--prior: expected empirical, uniform or LABEL=P,LABEL=P, got {asked!r}.")
         return asked
     out: dict[str, float] = {}
-    for label, number in parted(tuple(asked.split(",")), "--prior").items():
+    for label, number in split_pairs(tuple(asked.split(",")), "--prior").items():
         try:
             out[label] = float(number)
         except ValueError:

@@ -34,7 +34,7 @@ def unpacked_name(values: Mapping[str, Any]) -> str | None:
 
 
 @contextmanager
-def shown(quiet: bool) -> Iterator[CodingProgress | None]:
+def progress_bar(quiet: bool) -> Iterator[CodingProgress | None]:
     """Show a bar on a terminal, since a pretrained model codes only about a dozen tokens a second."""
     if quiet or not sys.stderr.isatty():
         yield None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pofx.classification.training import EMStep
 
 
-def told(em: int) -> Callable[[EMStep], None] | None:
+def step_printer(em: int) -> Callable[[EMStep], None] | None:
     """Return a printer of the steps of EM; None where standard error is no terminal."""
     if not em or not sys.stderr.isatty():
         return None

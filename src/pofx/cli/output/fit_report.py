@@ -87,7 +87,7 @@ def print_report(
         return
     click.echo(f"{out}: {lm.window}; x0 {lm.begin}; {'EOS' if lm.vocab.end is not None else 'no EOS'}")
     click.echo(
-        f"fitted on {read_of(count_noun(len(train), 'document'), count_noun(n_bytes, 'byte'), took, passes)}"
+        f"fitted on {describe_reading(count_noun(len(train), 'document'), count_noun(n_bytes, 'byte'), took, passes)}"
     )
     if not kept:
         click.echo("held out: no document, so nothing is known about new texts")
@@ -130,7 +130,7 @@ def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
     }
 
 
-def read_of(documents: str, size: str, took: float, passes: float | None) -> str:
+def describe_reading(documents: str, size: str, took: float, passes: float | None) -> str:
     """Return a phrase with the documents, the size and the time of a fit; `passes` is None for an n-gram.
 
     Right: "0.4 % of the tokens of 19,026 documents". Wrong: "19,026 documents" for a fit that the clock ended earlier.

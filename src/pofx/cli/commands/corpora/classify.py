@@ -12,7 +12,7 @@ from pofx.cli.command import Group
 from pofx.cli.commands.corpora.classify_train import train
 from pofx.cli.options import arguments
 from pofx.cli.options.arguments import Keeping, keeping_options
-from pofx.cli.options.classify_input import label_option, labelled, likelihoods, prior_option
+from pofx.cli.options.classify_input import label_option, likelihoods, prior_option, read_labelled
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real
@@ -163,7 +163,7 @@ def evaluate(
 
     joint, _ = load_classifier(directory, options, prior)
     at = {str(t): i for i, t in enumerate(joint.classes)}
-    texts, labels = labelled(files, label_field, layout, at)
+    texts, labels = read_labelled(files, label_field, layout, at)
     some = [i for i, t in enumerate(labels) if t in at]
     known, others = _some(at), _some(dict.fromkeys(t for t in labels if t is not None and t not in at))
     if not some:

@@ -10,19 +10,19 @@ import click
 from pofx.cli.options import arguments
 from pofx.cli.options.classify_input import (
     label_option,
-    labelled,
     likelihoods,
-    parted,
     prior_of,
     prior_option,
+    read_labelled,
     set_aside,
+    split_pairs,
 )
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written
-from pofx.cli.output.classify_report import report, told
+from pofx.cli.output.classify_report import report, step_printer
 
 outside_model = optional_model(
     "With --given: take this model as it is, instead of fitting one.", environment=False
@@ -150,8 +150,8 @@ def train(
     _check_heeded(family, smoothing, given, options)
     check_target(out)
     asked_prior = "empirical" if prior is None else prior_of(prior)
-    prefixes = parted(given, "--given") or None
-    texts, labels = labelled(files, label_field, layout, prefixes or ())
+    prefixes = split_pairs(given, "--given") or None
+    texts, labels = read_labelled(files, label_field, layout, prefixes or ())
     if not prefixes and all(t is None for t in labels):
         raise BadSource(f"{' '.join(files)}: expected documents with labels, got none", "check --label-field")
     texts, labels = _with_labels(texts, labels, em)
@@ -182,7 +182,7 @@ def train(
         em,
         power,
         background,
-        told(em),
+        step_printer(em),
     )
     reference, evaluation, left_out = None, None, 0
     if kept:

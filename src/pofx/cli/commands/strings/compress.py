@@ -73,7 +73,7 @@ def command(
         raise click.UsageError("-: expected a pipe or a file to write to (-o FILE), got a terminal.")
     data = packing.read(file)
     lm = None if options is None else options.load()
-    with packing.shown(quiet) as progress:
+    with packing.progress_bar(quiet) as progress:
         made = compression(lm, data, lanes, progress=progress)
     packing.write(path, made.blob, quiet)
     if not quiet:

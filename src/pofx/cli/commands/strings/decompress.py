@@ -64,7 +64,7 @@ def command(
         check_claim(coded, len(blob), max_bytes)
         needed = bool(coded.identity)
         lm = options.load() if needed and options is not None else None
-        with packing.shown(quiet) as progress:
+        with packing.progress_bar(quiet) as progress:
             data = decompress(lm, blob, max_bytes=max_bytes, progress=progress)
     except Undecodable as e:
         where = "standard input" if file == "-" else file

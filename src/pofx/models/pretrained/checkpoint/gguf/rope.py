@@ -55,7 +55,7 @@ def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: A
     factor = float(found.max(initial=0.0))
     if found.shape == (head_dim // 2,) and 1.0 < factor < MAX_FACTOR:
         factor = float(round(factor)) if abs(factor - round(factor)) < 1e-3 else factor
-        wanted = scaled(theta, head_dim, factor)
+        wanted = scaling_divisors(theta, head_dim, factor)
         if np.allclose(found, wanted, rtol=1e-5, atol=0):
             return {
                 "rope_type": "llama3",
@@ -72,7 +72,7 @@ def llama3_scaling(header: GgufHeader, divisors: np.ndarray[Any, Any], config: A
     )
 
 
-def scaled(theta: float, head_dim: int, factor: float) -> np.ndarray[Any, Any]:
+def scaling_divisors(theta: float, head_dim: int, factor: float) -> np.ndarray[Any, Any]:
     """Return the divisor of each of the head_dim/2 frequencies under the scaling of Llama 3.
 
     The divisor is 1 for wavelengths under 8192/4, `factor` for wavelengths over 8192, and goes smoothly from 1 to `factor`
