@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from conftest import DOCS, Opened, Watched
 from pofx.cli.main import pofx as cli
+from pofx.report.numerals import significant_digits, typeset
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,10 @@ def files(tmp_path_factory: pytest.TempPathFactory, model_paths: dict[str, str])
 def open_rows(page: Page, file: Path) -> None:
     page.get_by_role("tab", name="Corpus").click()
     page.get_by_label("Rows of texts").set_input_files(file)
+
+
+def significant(x: float) -> str:
+    return typeset(significant_digits(x, 4))
 
 
 def rows_of(files: Path) -> list[dict[str, Any]]:
@@ -75,6 +80,32 @@ def test_a_bar_and_a_text_open_by_a_click(page: Page, files: Path) -> None:
     expect(items.first).to_contain_text(str(inside[0]["bits_per_byte"]))
 
 
+def test_a_point_shows_its_text_by_a_click_and_by_keys(page: Page, files: Path) -> None:
+    open_rows(page, files / "rows.jsonl")
+    rows = sorted(rows_of(files), key=lambda r: r["bits_per_byte"])
+    plot = page.get_by_role("listbox", name="Texts by bits per byte and length")
+    dots = plot.get_by_role("option")
+    expect(dots).to_have_count(len(rows))
+    shown = page.locator(".point pre")
+    plot.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(shown).to_have_text(rows[-1]["text"])
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(shown).to_have_text(rows[1]["text"])
+    last = dots.last.bounding_box()
+    assert last is not None
+    page.mouse.click(last["x"] + last["width"] / 2, last["y"] + last["height"] / 2)
+    expect(shown).to_have_text(rows[-1]["text"])
+    name = dots.last.get_attribute("aria-label")
+    assert (
+        name
+        == f"{significant(rows[-1]['bits_per_byte'])} bits per byte, {len(rows[-1]['text'].encode())} bytes"
+    )
+
+
 def test_a_threshold_by_the_keyboard_counts_both_sides_and_saves_their_ids(page: Page, files: Path) -> None:
     open_rows(page, files / "rows.jsonl")
     bits = [r["bits_per_byte"] for r in rows_of(files)]
@@ -83,6 +114,8 @@ def test_a_threshold_by_the_keyboard_counts_both_sides_and_saves_their_ids(page:
     page.keyboard.press("End")
     expect(group.get_by_role("button").last).to_be_focused()
     expect(group.get_by_role("button").last).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("listbox", name="Texts by bits")).to_be_focused()
     page.keyboard.press("Tab")
     slider = page.get_by_label("Threshold", exact=True)
     expect(slider).to_be_focused()
@@ -144,6 +177,7 @@ def test_a_corpus_is_accessible_and_fits(opened: Opened, files: Path, scheme: st
     page = opened(width=width, scheme=scheme)
     open_rows(page, files / "rows.jsonl")
     page.locator(".histogram button").nth(2).click()
+    page.get_by_role("listbox", name="Texts by bits per byte and length").press("Enter")
     page.locator(".texts summary").first.click()
     found = Axe().run(page).response["violations"]
     assert [v for v in found if v["impact"] in ("serious", "critical")] == []
