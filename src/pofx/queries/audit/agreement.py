@@ -66,8 +66,8 @@ def rows_finding(lm: LM, worst: float, rows: int) -> Finding:
     bound = row_bound(lm)
     why = (
         f"The probabilities of a next-token distribution sum to 1; of {count_noun(rows, 'distribution')} (start, "
-        f"documents, draws, random tokens) the worst is off by {worst:.2g}. Numbers built from other sums are no "
-        "probabilities."
+        f"documents, draws, random tokens) the worst is off by {worst:.2g}. Numbers from distributions with another sum are "
+        "no probabilities."
     )
     return Finding(Check.ROWS, _outcome(worst <= bound), worst, bound, Measure.PROBABILITY, why)
 
@@ -104,8 +104,8 @@ def forward_finding(
             worst, bound, outcome = off, probability_bound(lm), "fail"
     also = "" if long is None or not len(long) else f" and one of {len(long):,} tokens"
     why = (
-        f"The scorer reads a text in one pass, the sampler token by token; on {count_noun(len(paths), 'text')}{also} they "
-        f"differ by at most {worst:.2g} nats. If they disagree, what is scored is not what is drawn."
+        f"The scorer reads a text in one pass, the sampler token by token; on {count_noun(len(paths), 'text')}{also} both "
+        f"differ by at most {worst:.2g} nats. If the two disagree, what is scored is not what is drawn."
     )
     return Finding(Check.FORWARD, outcome, worst, bound, Measure.NATS, why)
 
@@ -132,7 +132,7 @@ def batch_finding(
     pairs = [(plain[i], s) for i, s in zip(order, shuffled)] + list(zip(plain, alone))
     worst, bound, outcome = _compare(lm, pairs)
     why = (
-        f"log p of a text must not depend on its neighbours in a batch (padding is the usual culprit); "
+        f"log p of a text must not depend on the other texts of a batch, as it may through padding; "
         f"{len(paths)} texts together, alone and in another order differ by at most {worst:.2g} nats."
     )
     return Finding(Check.BATCH, outcome, worst, bound, Measure.NATS, why)
@@ -166,8 +166,8 @@ def values_finding(lm: LM, prefixes: Ints, tokens: Ints) -> Finding:
         worst = max(float(np.max(np.where(np.isnan(d), np.inf, np.abs(d)))) for d in differences)
     bound = probability_bound(lm)
     why = (
-        "A state is a value: extending, choosing or joining rows must leave it as it was, or two "
-        "continuations of one prefix spoil each other. Distributions read before and after differ by at most "
+        "A state is a value: extending, choosing or joining rows must not change the state, or two "
+        "continuations of one prefix would change each other. Distributions read before and after differ by at most "
         f"{worst:.2g}."
     )
     return Finding(Check.VALUES, _outcome(worst <= bound), worst, bound, Measure.PROBABILITY, why)
@@ -178,8 +178,8 @@ def draws_finding(lm: LM, paths: Sequence[Ints], drawn: Sequence[NDArray[np.floa
     scored = lm.forward(paths, skip=free).logp
     worst, bound, outcome = _compare(lm, list(zip(drawn, scored)))
     why = (
-        f"A draw comes with the log-probability it was drawn with; scoring the same {count_noun(len(paths), 'draw')} "
-        f"gives the same up to {worst:.2g} nats. A gap means that the sampler draws from another "
+        f"A draw comes with its log-probability as drawn; the scores of the same {count_noun(len(paths), 'draw')} "
+        f"differ by at most {worst:.2g} nats. A gap means that the sampler draws from another "
         "distribution than p."
     )
     return Finding(Check.DRAWS, outcome, worst, bound, Measure.NATS, why)
@@ -212,11 +212,11 @@ def strings_finding(lm: LM) -> Finding | None:
             lost = sum(float(np.exp(t)) for t in _totals(lm, odd))
         what = (
             f"{len(ended):,} sequences of up to {longest} tokens and EOS ({len(ended) - len(odd):,} texts, and {len(odd):,} "
-            f"with control tokens, of mass {lost:.3g}, which spell none)"
+            f"with control tokens, of mass {lost:.3g}, which spell no text)"
         )
     why = (
-        f"All {what}, and the {len(alive):,} prefixes that outlive them, are every way a text can go: together they have "
-        f"mass {total:.9g}, which must be 1."
+        f"All {what}, and the {len(alive):,} longer prefixes, are exclusive, and every text is or begins with one of them: "
+        f"together their mass is {total:.9g}, which must be 1."
     )
     return Finding(Check.STRINGS, _outcome(off <= bound), off, bound, Measure.PROBABILITY, why)
 

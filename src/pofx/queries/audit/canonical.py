@@ -40,8 +40,8 @@ def canonical_finding(lm: LM, draws: Sequence[Ints], prefix: int) -> Finding | N
     why = (
         f"{other} of {count_noun(len(draws), 'draw')} ({count_noun(tokens, 'token')}) {'is' if other == 1 else 'are'} "
         "spelled otherwise than the tokenizer spells their text. "
-        "log p of a text is that of its canonical spelling, a lower bound: what the others hold is not in it. "
-        "A few draws say no more than that it is a little or a lot; draws that were cut off count without their "
+        "log p of a text is that of its canonical spelling, a lower bound: it leaves out the mass of other spellings. "
+        "A few draws give a rough estimate of this mass only; draws that were cut off count without their "
         f"last {OPEN} tokens."
     )
     return Finding(Check.CANONICAL, "warn" if share > HALF else "pass", share, HALF, Measure.SHARE, why)

@@ -145,9 +145,9 @@ def choose_documents(lm: LM, texts: Sequence[str | bytes] | None, seed: int) -> 
     if no_text:
         note += f", {no_text} not spelled by this vocabulary"
     if known := int(was_fitted_on(lm, read).sum()):
-        note += f"; the model was fitted on {known} of them, so what they say of it flatters it"
+        note += f"; the model was fitted on {known} of them, which flatters the model"
     if chosen := int(was_chosen_by(lm, read).sum()):
-        note += f"; the model's weights were chosen by {chosen} of them, which flatters it a little"
+        note += f"; the model's weights were chosen by {chosen} of them, which flatters the model a little"
     first = first_tokens(
         lm.vocab, [source[i] for i in order[:OPENINGS]] if lm.vocab.control.candidates else []
     )

@@ -34,9 +34,9 @@ def leak_finding(lm: LM, average: DistributionStatistics | None) -> Finding:
     at = f"averaged over {count_noun(average.rows, 'position')}"
     if lm.vocab.control.unknown is not None:
         why = (
-            f"A token puts {leak:.2g} of its mass on {CLASS}, which stands for all words that the model has not and "
-            f"spells none of them ({at}). Distributions sum to 1 with it, so p is one over words and {CLASS}: "
-            "Σ p over the texts of known words falls short by that share at every token."
+            f"The share {leak:.2g} of the mass of a token is on {CLASS}, the class of all unknown words, which spells no "
+            f"word ({at}). Distributions sum to 1 with the class, so p is a distribution over words and {CLASS}: "
+            "Σ p over the texts of known words loses that share at every token."
         )
         return Finding(Check.LEAK, "pass" if leak <= LEAK else "warn", leak, LEAK, Measure.PROBABILITY, why)
     outcome: CheckVerdict = "pass" if leak <= LEAK else "warn" if leak <= LEAK_FAIL else "fail"

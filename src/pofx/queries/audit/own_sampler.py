@@ -73,9 +73,9 @@ def scorer_sampler_finding(scorer: Scorer, heads: Sequence[str], seed: int) -> F
 def _finding(tables: Sequence[Table], seed: int) -> Finding:
     p = fit_p_value(tables, np.random.default_rng([seed, 23]))
     why = (
-        f"Tokens that the model's own sampler draws come as often as their probabilities say; {DRAWS} draws after each of "
-        f"{len(tables)} prefixes fit them with a p-value of {p:.2g}."
+        f"The model's own sampler must draw tokens as often as their probabilities say; {DRAWS} draws after each of "
+        f"{len(tables)} prefixes fit the probabilities with a p-value of {p:.2g}."
     )
     if p < BOUND:
-        why += " So the sampler draws from another distribution than the one that is scored."
+        why += " So the sampler draws from another distribution than the distribution of the scores."
     return Finding(Check.OWN_SAMPLER, "pass" if p >= BOUND else "fail", p, BOUND, Measure.P_VALUE, why)

@@ -38,7 +38,7 @@ def precision_finding(
     mean = float(gaps.mean()) if len(gaps) else 0.0
     why = (
         f"In {coarse.dtype} log p of a token is off by {mean:.2g} nats on average and by {gaps.max(initial=0):.2g} at "
-        f"worst, of a text by up to {max(sums, default=0.0):.2g}, from what it is in {lm.dtype}: the price of its speed."
+        f"worst, and log p of a text by up to {max(sums, default=0.0):.2g}, relative to {lm.dtype}."
     )
     return Finding(Check.PRECISION, "pass" if mean <= BOUND else "warn", mean, BOUND, Measure.NATS_EACH, why)
 

@@ -44,9 +44,9 @@ def roundtrip_finding(vocab: Vocab, held: HeldOut) -> Finding:
     tried = len(held.paths) + len(held.wrong) + held.no_text + len(hostile)
     if wrong:
         why = f"{len(wrong)} of {tried} texts are not spelled faithfully, such as: {wrong[0]}. "
-        why += "A probability of such a text is that of another string."
+        why += "The probability of such a text is that of another string."
     else:
-        why = f"{tried - refused} texts, {len(hostile)} hostile ones tried too, come back byte for byte. "
+        why = f"{tried - refused} texts decode to themselves; {len(hostile)} hostile texts were tried, too. "
         why += f"{refused} were refused as no text of this vocabulary, which is no fault."
-        why += " No text yields a control token, not even one that spells its name."
+        why += " No text yields a control token, not even a text that spells the name of a control token."
     return Finding(Check.ROUND_TRIP, "fail" if wrong else "pass", float(len(wrong)), 0.0, Measure.TEXTS, why)

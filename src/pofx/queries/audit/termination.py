@@ -137,9 +137,8 @@ def termination_finding(found: Survival | None, where: str) -> Finding:
     if found is None:
         return Finding(
             check, "fail", 1.0, None, Measure.PROBABILITY,
-            "There is no EOS, so P(length > L) = 1 for every L: no text is ever complete, and p has no "
-            "mass on "
-            "finite strings at all.",
+            "There is no EOS, so P(length > L) = 1 for every L: no text is ever complete, and p has no mass on finite "
+            "strings.",
         )  # fmt: skip
     last, longest = found.alive[-1], found.lengths[-1]
     chart = Series(
@@ -163,8 +162,8 @@ def termination_finding(found: Survival | None, where: str) -> Finding:
     bound = max(0.01, 0.999 * before)
     outcome: CheckVerdict = "pass" if last <= bound else "warn"
     why = f"{found_last} Texts must all end sooner or later, or p does not sum to 1; " + (
-        "the survivors keep falling."
+        "P(length > L) keeps falling."
         if outcome == "pass"
-        else f"from L = {longest // 2} on hardly any do, which may be a leak, or an EOS hardly learned."
+        else f"from L = {longest // 2} on hardly any text ends, which may be a leak, or an EOS that is hardly learned."
     )
     return Finding(check, outcome, last, bound, Measure.PROBABILITY, why, chart)

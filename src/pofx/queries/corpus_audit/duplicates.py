@@ -43,7 +43,7 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
             FEW,
             Measure.OF_DOCUMENTS,
             f"{again:,} of {count_noun(n, 'document')} {'is' if again == 1 else 'are'} equal to an earlier one. "
-            "A copy is no new draw of p: it counts twice in the likelihood, and a model comes to recite it.",
+            "A copy is no new draw of p: its document counts twice in the likelihood, and a model memorises it.",
         ),
         Finding(
             Check.NEAR_DUPLICATES,
@@ -64,7 +64,7 @@ def duplicate_findings(corpus: Corpus, exact: Labels, near: Labels) -> list[Find
             f"{crossed:,} of {n_held:,} held-out documents {'has' if crossed == 1 else 'have'} an exact or near copy among "
             f"those to fit. What is measured on {_them(crossed)}."
             if n_held
-            else "No document is held out, so nothing that is measured says how the model does on new text.",
+            else "No document is held out, so no number here shows how well the model predicts new text.",
         ),
     ]
 

@@ -47,7 +47,10 @@ def x0_finding(tried: Sequence[BeginCandidate], begin: Begin) -> tuple[Finding, 
     outcome, why = row.verdict, _sentence(row.why)
     if outcome == "fail" and row.unit in OPENING_MEASURES and begin.known in ("declared", "trained"):
         outcome = "warn"
-        why += f" But {row.name} is {begin.known}, and these documents may be of another kind: take some of its own."
+        why += (
+            f" But {row.name} is {begin.known}, and these documents may be of another kind: audit the model with documents "
+            "of its own kind."
+        )
     twice = next((c for c in tried if c.role == "twice"), None)
     if twice is not None:
         more = twice.rest_bits - row.rest_bits
@@ -70,12 +73,12 @@ def none_is_x0(tried: Sequence[BeginCandidate]) -> str:
     """Say why no candidate was adopted: the declared BOS, and the candidate that predicts openings best."""
     by = [c for c in tried if c.role in ADOPTED]
     if not by:
-        return "Nothing in the vocabulary may stand for it."
+        return "The vocabulary has no candidate for x0."
     named = {
         c.name: c for c in (min(by, key=lambda c: ADOPTED.index(c.role)), min(by, key=lambda c: c.first_bits))
     }
     said = (f"The declared BOS: {c.why}" if c.role == "bos" else _sentence(c.why) for c in named.values())
-    return " ".join(["Nothing that may stand for it was trained to.", *said])
+    return " ".join(["No candidate for x0 was trained as x0.", *said])
 
 
 def _sentence(why: str) -> str:

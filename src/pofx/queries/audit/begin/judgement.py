@@ -76,7 +76,7 @@ def judge_candidate(
         )
         return Judged("fail", row.behind, REST, Measure.BITS_EACH, why)
     if row.n < FEWEST:
-        why = f"of {row.name} only {row.n} documents can tell, of at least {FEWEST}."
+        why = f"{row.name} was tried on {row.n} documents only, of at least {FEWEST} that are needed."
         return Judged("warn", nan, nan, Measure.BITS, why)
     ways = [
         (mean(gain), max(2 * standard_error(gain), material(uniform)), unit)
@@ -95,14 +95,14 @@ def judge_candidate(
     more, enough = mean(over), max(2 * standard_error(over), material(row.uniform_bits))
     if row.same >= SAME and more <= enough:
         why = (
-            f"{anyway}, and beyond what it says at any other place of a text it gains {more:.2f} bits on how documents "
-            "begin: it was trained as one token among others."
+            f"{anyway}. Over the average distribution inside texts it gains {more:.2f} bits on the beginnings of "
+            "documents: it was trained as one token among others."
         )
         return Judged("fail", more, enough, Measure.BITS_OPENING, why)
     if row.role not in ("begin", *ADOPTED):
         return Judged("warn", gain, bound, unit, f"{found}; but after a {row.role} more than texts begins.")
     if ways[0][0] <= 0:
-        found += ": not its words, but their letters"
+        found += " (the gain is in letters, not in words)"
     return Judged("pass", gain, bound, unit, f"{found}; {anyway}.")
 
 

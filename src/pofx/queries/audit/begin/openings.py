@@ -115,11 +115,11 @@ def begin_finding(
     return Finding(Check.BEGIN, outcome, mean, bound, Measure.BITS, why, chart), evidence
 
 
-_BLIND = "a model without memory has no other p(x1) than that, so there was nothing to learn."
+_BLIND = "a model without memory has this distribution as p(x1), too, so the first token has nothing of its own to learn."
 _MEANING = {
     "pass": "So x0 was in training where texts begin.",
-    "fail": "So p(x1) was not learned, and log p(x) of a whole text would rest on a made-up first factor.",
-    "warn": "x0 was in training, but on these documents it shows nothing: they open as they go on.",
+    "fail": "So p(x1) was not learned, and log p(x) of a whole text would have a meaningless first factor.",
+    "warn": "x0 was in training, but makes no difference on these documents, which begin as they continue.",
 }
 
 
@@ -137,6 +137,6 @@ def _gain(
 
 def _few(n: int) -> str:
     return (
-        f"Too few documents ({n}, at least {FEWEST} needed) to measure what p(·|x0) knows of how texts "
-        "begin; pass held-out documents of the model's own kind: audit(lm, texts)."
+        f"Too few documents ({n}, at least {FEWEST} needed) to measure how well p(·|x0) predicts the beginnings of "
+        "texts; pass held-out documents of the model's own kind: audit(lm, texts)."
     )
