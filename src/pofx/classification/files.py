@@ -149,11 +149,7 @@ def load_joint(
 
 
 def outside_fingerprint(directory: str | Path) -> str | None:
-    """Return the fingerprint of the model that a classifier needs from outside; None where it has its own models.
-
-    Raises:
-        BadSource: The directory is damaged, or has no classifier.
-    """
+    """Return the fingerprint of the model that a classifier needs from outside; None where it has its own models."""
     card = _read_card(Path(directory))
     return str(card.get("fingerprint")) if card.get("models") == 0 else None
 

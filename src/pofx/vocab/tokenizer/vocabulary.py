@@ -70,11 +70,7 @@ class TokenizerVocab(Vocab):
         name: str = FILE,
     ) -> None:
         if type(rows) is not int or rows < 1:
-            raise BadValue(
-                f"expected the number of ids in the model's next-token distribution, got {rows!r}",
-                None,
-                argument="rows",
-            )
+            raise BadValue(f"expected a number of ids, at least 1, got {rows!r}", None, argument="rows")
         if end is not None and not (type(end) is int and 0 <= end < rows):
             raise BadValue(f"expected an id in [0, {rows}) or None, got {end!r}", None, argument="end")
         beside = frozenset(control)
