@@ -161,7 +161,7 @@ def test_alive_is_the_series_of_the_audit() -> None:
     ax = plot.alive(audit)
     assert line(ax, 0) == [(float(x), p) for x, p in series.points if p > 0]
     drawn(ax)
-    with pytest.raises(pofx.BadValue, match="audits: expected an audit that followed"):
+    with pytest.raises(pofx.BadValue, match="audits: expected an audit with"):
         plot.alive(pofx.audit(NO_END, ["ab"]))
 
 
