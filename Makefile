@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test test-thorough test-server test-clients test-web system web web-check pictures fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo test test-thorough test-server test-clients test-cluster test-web system web web-check pictures fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -16,11 +16,11 @@ demo: install
 
 # A file of tests stays with one of two workers, each with one thread: half the time of one worker with two.
 test: install .venv/.smollm2
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not clients and not web"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not clients and not cluster and not web"
 
 # What takes seconds each: laws of larger models, commands with SmolLM2, repetitions of estimates.
 test-thorough: install .venv/.smollm2
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "thorough and not web"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "thorough and not cluster and not web"
 
 # The server alone; its thorough tests send some thousand requests that schemathesis makes of /openapi.json.
 test-server: install
@@ -35,6 +35,16 @@ test-server: install
 # The clients ask a server of tiny models, offline: their numbers are those of pofx.
 test-clients: install .venv-clients/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients tests/server/clients
+
+# Ray, in a Python of its own: 160 MB, which no other test needs.
+.venv-ray/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,ray]' pytest pytest-timeout hypothesis
+	touch $@
+
+# Actors, nodes and drivers of a cluster of four small nodes on this machine die; the bytes stay the same.
+test-cluster: .venv-ray/.installed
+	OMP_NUM_THREADS=1 .venv-ray/bin/python -m pytest -m cluster tests/cluster
 
 # The page in a browser: Debian's Chromium, which `make system` installs, drives it.
 test-web: install

@@ -16,7 +16,12 @@ from pofx.cli.options.numbers import Real, Whole
 from pofx.files.limits import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
-FLAGS = {"workers": "--workers", "unit_size": "--unit-size", "max_error_rate": "--max-error-rate"}
+FLAGS = {
+    "workers": "--workers",
+    "ray": "--ray",
+    "unit_size": "--unit-size",
+    "max_error_rate": "--max-error-rate",
+}
 
 
 @dataclass(frozen=True)
@@ -27,16 +32,23 @@ class Sharding:
         workers: How many processes do the units; None for one a core.
         unit_bytes: The size of a unit, bytes; None for about a minute of work.
         max_error_rate: The largest share of rows without a score.
+        ray: The address of a Ray cluster, "local" for a Ray on this machine, None for no Ray.
     """
 
     workers: int | None
     unit_bytes: int | None
     max_error_rate: float
+    ray: str | None
 
     @property
     def processes(self) -> int:
-        """How many processes do the units."""
+        """How many processes of this machine do the units."""
         return self.workers or cores()
+
+    @property
+    def wanted(self) -> int | None:
+        """How many processes do the units; None for one on each CPU of a cluster."""
+        return self.workers if self.ray not in (None, "local") else self.processes
 
 
 def cores() -> int:
@@ -64,6 +76,13 @@ OPTIONS = (
         help="-o DIR/: use N processes, each with one thread and the model; by default one a core.",
     ),
     click.option(
+        "--ray",
+        is_flag=False,
+        flag_value="local",
+        metavar="[ADDRESS]",
+        help="-o DIR/: do the units on Ray: on this machine, or on the cluster at ADDRESS (HOST:PORT, or auto).",
+    ),
+    click.option(
         "--unit-size",
         metavar="SIZE",
         callback=_size,
@@ -81,13 +100,14 @@ OPTIONS = (
 
 
 def sharding_options(function: F) -> F:
-    """Give a verb --workers, --unit-size and --max-error-rate as one argument `sharding`; refused without -o DIR/."""
+    """Give a verb --workers, --ray, --unit-size and --max-error-rate as one argument `sharding`; refused without -o DIR/."""
 
     @functools.wraps(function)
     def with_sharding(
         *args: Any,
         out: str | None,
         workers: int | None,
+        ray: str | None,
         unit_size: int | None,
         max_error_rate: float,
         **others: Any,
@@ -98,7 +118,11 @@ def sharding_options(function: F) -> F:
             raise click.UsageError(
                 f"{unheeded}: expected only with a directory, -o DIR/, got {found}; end its name in /."
             )
-        return function(*args, out=out, sharding=Sharding(workers, unit_size, max_error_rate), **others)
+        if ray is not None:
+            from pofx.jobs.sharded.on_ray.session import check_address
+
+            check_address(ray)
+        return function(*args, out=out, sharding=Sharding(workers, unit_size, max_error_rate, ray), **others)
 
     found: Any = with_sharding
     for option in reversed(OPTIONS):

@@ -64,10 +64,11 @@ def _followed(job: Job, make: Callable[[], Job], sharding: Sharding, quiet: bool
     sharded = ShardedJob(
         make,
         Path(job.out),
-        sharding.processes,
+        sharding.wanted,
         size,
         sharding.max_error_rate,
         job.fresh or job.overwrite,
+        sharding.ray,
     )
     run = run_sharded(job, sharded)
     with unit_meter(not quiet) as meter:

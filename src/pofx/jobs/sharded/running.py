@@ -12,6 +12,7 @@ from pofx.errors import Advice, BadSource, PofxError
 from pofx.files.locks import open_locked
 from pofx.jobs.job import Job
 from pofx.jobs.sharded.commit import Commit, find_commit
+from pofx.jobs.sharded.on_ray.pool import do_on_ray
 from pofx.jobs.sharded.plan import Plan, check_settings, make_plan, read_plan, write_plan
 from pofx.jobs.sharded.totals import Totals, totals_of, write_totals
 from pofx.jobs.sharded.unit import Places, Unit
@@ -28,18 +29,20 @@ class ShardedJob:
     Attributes:
         make: Makes the job, model included. Workers call it in their own process, so it can be pickled.
         directory: The output directory.
-        workers: How many processes do the units; 1 is this process.
+        workers: How many processes do the units; 1 is this process. None, allowed on Ray alone, is one on each CPU.
         unit_bytes: Returns about how many bytes of a file are a unit; called where a plan is made.
         max_error_rate: The largest share of rows without a score; above it the job ends, and keeps what is done.
         fresh: Whether an older run in the directory is dropped.
+        ray: The address of the Ray cluster whose actors do the units; "local" for a Ray on this machine, None for no Ray.
     """
 
     make: Callable[[], Job]
     directory: Path
-    workers: int
+    workers: int | None
     unit_bytes: Callable[[], int]
     max_error_rate: float = 0.001
     fresh: bool = False
+    ray: str | None = None
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,9 @@ def _commits(plan: Plan, places: Places) -> dict[int, Commit]:
 def _outcomes(
     sharded: ShardedJob, job: Job, plan: Plan, left: Sequence[Unit], places: Places
 ) -> Iterable[Outcome]:
-    workers = min(sharded.workers, len(left))
+    if sharded.ray is not None:
+        return do_on_ray(sharded.make, left, places, sharded.workers, sharded.ray)
+    workers = min(sharded.workers or 1, len(left))
     if workers <= 1:
         return do_here(job, plan, left, places)
     return do_in_processes(sharded.make, left, places, workers)

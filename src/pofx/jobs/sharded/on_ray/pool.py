@@ -1,0 +1,129 @@
+"""The units of a job on actors of Ray: the loss of an actor or of a node costs time alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pofx.errors import BadSource
+from pofx.jobs.job import Job
+from pofx.jobs.sharded.on_ray.session import LOCAL, ray_session
+from pofx.jobs.sharded.on_ray.worker import UnitWorker, attempts
+from pofx.jobs.sharded.sizing import SECONDS
+from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.workers import Outcome
+
+# A worker with nothing to do takes a unit over that lasts so many times as long as the longest unit that is done.
+LATE = 2.0
+# A unit is not late before so many seconds; where no unit is done, twice the length that units are cut to counts.
+PATIENCE = 10.0
+_LOOK = 1.0
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call of a worker that has not returned: the worker, the unit (None while it loads the model), and since when."""
+
+    worker: Any
+    unit: Unit | None
+    since: float
+
+
+# Actors of Ray core do the units, not a map over a Ray Dataset. Ray repeats a lost call on the same actor, for ever. So a
+# Dataset never ends if a document kills each worker, if the node of an actor is lost and no other node has a free CPU, or
+# if a process is stopped. Here an idle actor takes the unit over, and a unit is given up after `DEATHS` deaths.
+def do_on_ray(
+    make_job: Callable[[], Job], units: Sequence[Unit], places: Places, workers: int | None, address: str
+) -> Iterator[Outcome]:
+    """Do the units on actors of Ray, in any order.
+
+    Args:
+        make_job: Makes the job in a worker, model included; a value that can be pickled.
+        units: The units.
+        places: The output directory, which holds the plan; all nodes see it under this name.
+        workers: How many actors do the units, each with a CPU; None for one on each CPU.
+        address: The address of the cluster; "local" for a Ray on this machine.
+
+    Yields:
+        What became of each unit, as soon as it is known.
+
+    Raises:
+        BadSource: There is no such cluster, or the settings of a node are not those of the plan.
+        MissingExtra: Ray is missing.
+        OSError: The directory cannot be written.
+    """
+    if not units:
+        return
+    places = Places(places.directory.absolute())
+    marks = attempts(places)
+    shutil.rmtree(marks, ignore_errors=True)
+    marks.mkdir()
+    try:
+        with ray_session(address, workers or 1) as ray:
+            count = min(len(units), workers or int(ray.cluster_resources().get("CPU", 1)))
+            made = _actors(ray, make_job, places.directory, count)
+            try:
+                yield from _outcomes(ray, made, units)
+            except ray.exceptions.RayError as e:
+                said = (str(e).strip().splitlines() or [type(e).__name__])[-1]
+                where = "this machine" if address == LOCAL else address
+                raise BadSource(
+                    f"{where}: expected a Ray whose workers can do the units, got {type(e).__name__}: {said:.200}",
+                    "check that each node has this version of pofx and sees the input, the model and the output",
+                ) from e
+            finally:
+                for actor in made:
+                    ray.kill(actor, no_restart=True)
+    finally:
+        shutil.rmtree(marks, ignore_errors=True)
+
+
+def _actors(ray: ModuleType, make_job: Callable[[], Job], directory: Path, count: int) -> list[Any]:
+    """Start the actors."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith("POFX_")}
+    kind = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=-1)(UnitWorker)
+    return [kind.remote(str(k), make_job, directory, os.getcwd(), variables) for k in range(count)]
+
+
+def _outcomes(ray: ModuleType, actors: Sequence[Any], units: Sequence[Unit]) -> Iterator[Outcome]:
+    """Give units to the actors that have loaded the model, and late units to idle actors."""
+    waiting, idle = deque(units), list[Any]()
+    calls = {actor.begin.remote(): _Call(actor, None, time.monotonic()) for actor in actors}
+    left = {u.number for u in units}
+    longest = SECONDS
+
+    while left:
+        done, _ = ray.wait(list(calls), timeout=_LOOK if idle else None)
+        for reference in done:
+            call, found = calls.pop(reference), ray.get(reference)
+            if isinstance(found, Exception):
+                raise found
+            idle.append(call.worker)
+            if call.unit is not None and call.unit.number in left:
+                took = time.monotonic() - call.since
+                longest = took if len(left) == len(units) else max(longest, took)
+                left.remove(call.unit.number)
+                yield found
+        while idle and (unit := waiting.popleft() if waiting else _late(calls.values(), left, longest)):
+            worker = idle.pop()
+            calls[worker.do.remote(unit)] = _Call(worker, unit, time.monotonic())
+
+
+def _late(calls: Any, left: set[int], longest: float) -> Unit | None:
+    """Return the unit that is in work for the longest time, if it is late and only one actor has it."""
+    having: dict[int, list[_Call]] = {}
+    for call in calls:
+        if call.unit is not None and call.unit.number in left:
+            having.setdefault(call.unit.number, []).append(call)
+    alone = [c[0] for c in having.values() if len(c) == 1]
+    oldest = min(alone, key=lambda c: c.since, default=None)
+    if oldest is None or time.monotonic() - oldest.since < max(PATIENCE, LATE * longest):
+        return None
+    return oldest.unit

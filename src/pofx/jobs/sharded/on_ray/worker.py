@@ -1,0 +1,78 @@
+"""A worker of a cluster: does units, and gives up a unit in which it died again and again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pofx.errors import PofxError
+from pofx.jobs.job import Job
+from pofx.jobs.sharded.plan import Plan, check_settings, read_plan
+from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.workers import Outcome, UnitFailed, do_here
+
+# One death more than among processes of one machine, since the loss of a node is a death that no document caused.
+DEATHS = 3
+
+
+class UnitWorker:
+    """Does units in a process that Ray starts again after its death, with the same arguments.
+
+    Ray then repeats the call that the process died in. A mark on the disk tells the new process about the earlier deaths.
+
+    Args:
+        name: The name of the worker, which no other worker of the run has.
+        make_job: Makes the job, model included.
+        directory: The output directory, which holds the plan; on a file system that all nodes share.
+        cwd: The directory that relative names start from.
+        variables: Variables of the driver that pofx reads.
+    """
+
+    def __init__(
+        self, name: str, make_job: Callable[[], Job], directory: Path, cwd: str, variables: Mapping[str, str]
+    ) -> None:
+        self._name, self._make_job, self._places = name, make_job, Places(directory)
+        self._cwd, self._variables = cwd, variables
+        self._ready: tuple[Job, Plan] | None = None
+
+    def begin(self) -> Exception | None:
+        """Load the model; return why the worker cannot work for this plan, or None."""
+        try:
+            self._load()
+        except (PofxError, OSError) as e:
+            return e
+        return None
+
+    def do(self, unit: Unit) -> Outcome | Exception:
+        """Do a unit; return what became of it, or the error that ends the run."""
+        try:
+            job, plan = self._load()
+            mark = attempts(self._places) / f"{unit.name}-{self._name}"
+            deaths = mark.stat().st_size if mark.exists() else 0
+            if deaths >= DEATHS:
+                return UnitFailed(
+                    unit, f"the worker died {deaths} times in this unit, such as for want of memory"
+                )
+            with mark.open("ab") as f:
+                f.write(b".")
+            outcome = next(do_here(job, plan, [unit], self._places))
+            mark.unlink(missing_ok=True)
+        except (PofxError, OSError) as e:
+            return e
+        return outcome
+
+    def _load(self) -> tuple[Job, Plan]:
+        """Return the job and the plan, loaded at the first call and after a death."""
+        if self._ready is None:
+            os.environ.update(self._variables)
+            os.chdir(self._cwd)
+            job, plan = self._make_job(), read_plan(self._places.directory)
+            check_settings(plan, job)
+            self._ready = job, plan
+        return self._ready
+
+
+def attempts(places: Places) -> Path:
+    """Return the directory of marks: a byte for each time that a worker began a unit and did not end it."""
+    return places.directory / ".unit-attempts"
