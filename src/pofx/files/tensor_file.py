@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +36,51 @@ def write_tensors(
         if not io:
             raise
         raise OSError(said) from None
+
+
+# The types that `join_tensors` writes, in the order in which the library lays tensors out.
+_TYPES = {"uint64": "U64", "int64": "I64", "float64": "F64", "bool": "BOOL"}
+
+
+@dataclass(frozen=True)
+class RawTensor:
+    """A tensor that is a file of its numbers alone.
+
+    Attributes:
+        path: The file.
+        dtype: The type of a number, by its name in numpy.
+        shape: The shape.
+    """
+
+    path: Path
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def join_tensors(path: Path, tensors: Mapping[str, RawTensor]) -> None:
+    """Write the bytes that `write_tensors` writes, of tensors that lie in files and need not fit into memory.
+
+    Args:
+        path: The file to write.
+        tensors: The tensors by their names.
+
+    Raises:
+        OSError: The disk is full, or a file cannot be read.
+
+    Right: the columns of a fit on disk. Wrong: a tensor of float32, which no fitted table has; `write_tensors` writes it.
+    """
+    order = list(_TYPES)
+    laid = sorted(tensors.items(), key=lambda item: (order.index(item[1].dtype), item[0]))
+    header, at = {}, 0
+    for name, tensor in laid:
+        end = at + np.dtype(tensor.dtype).itemsize * math.prod(tensor.shape)
+        assert tensor.path.stat().st_size == end - at  # noqa: S101  (ours: the shape is that of the file)
+        header[name] = {"dtype": _TYPES[tensor.dtype], "shape": tensor.shape, "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header, separators=(",", ":")).encode("ascii")
+    text += b" " * (-len(text) % 8)  # as the library pads, so that the numbers are aligned
+    with path.open("wb") as out:
+        out.write(len(text).to_bytes(8, "little") + text)
+        for _, tensor in laid:
+            with tensor.path.open("rb") as numbers:
+                shutil.copyfileobj(numbers, out, 1 << 20)

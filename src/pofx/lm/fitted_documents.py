@@ -77,6 +77,18 @@ class DocumentRecorder:
         return np.unique(_codes(bytes(self._digests)))[:MOST]
 
 
+def join_records(records: Iterable[FittedDocuments]) -> FittedDocuments:
+    """Make the record of all documents of the records of parts of them, without validation documents.
+
+    The lowest hashes of all documents are among the lowest hashes of each part, so the parts do not matter.
+    """
+    codes, documents = _codes(b""), 0
+    for record in records:
+        codes = np.unique(np.concatenate([codes, record.codes]))[:MOST]
+        documents += record.documents
+    return FittedDocuments(codes, documents)
+
+
 def record_documents(texts: Iterable[str | bytes]) -> FittedDocuments:
     """Make the record of documents that are all in memory."""
     recorder = DocumentRecorder()

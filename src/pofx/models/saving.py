@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pofx.errors import BadSource, BadValue
 from pofx.files.directory import MOST_CARD, card_seal, check_output_directory, file_sha256, replaced_output
 from pofx.files.json_file import read_object
 from pofx.files.urls import check_local
+from pofx.lm.fitted_documents import FittedDocuments
 from pofx.lm.model import LM
 from pofx.models.fitted_file import read_record, write_record
+from pofx.models.specs import NgramSpec
+from pofx.vocab.vocabulary import Vocab
+
+if TYPE_CHECKING:
+    from pofx.models.ngram.external.fit import ExternalFit, Unit
 
 FORMAT = 1
 CARD = "pofx.json"
@@ -61,21 +68,48 @@ def write_model(lm: LM, directory: Path) -> None:
         BadValue: The LM is no fitted model.
         OSError: The place cannot be written, or the disk is full.
     """
-    from pofx.vocab.tokenizer.files.saved_vocab import write_tokenizer
-
     family, write, extra = _writer(lm)
     directory.mkdir(exist_ok=True)
     write(directory)
-    begin = lm.begin.known != "none"
-    write_tokenizer(lm.vocab, directory, begin)
-    if lm.fitted:
-        write_record(lm.fitted[0], directory / RECORD)  # a model of one family has one record
+    # A model of one family has one record.
+    record = lm.fitted[0] if lm.fitted else None
+    write_around(directory, family, lm.vocab, lm.begin.known != "none", str(lm.window), record, extra)
+
+
+def write_around(
+    directory: Path,
+    family: str,
+    vocab: Vocab,
+    begin: bool,
+    window: str,
+    record: FittedDocuments | None,
+    extra: Mapping[str, Any],
+) -> None:
+    """Write the files of a model that are the same for all families: the tokenizer, the record, and last the card.
+
+    Args:
+        directory: The directory, which has config.json and model.safetensors.
+        family: The name of the family in the card.
+        vocab: The vocabulary.
+        begin: Whether the model was fitted with x0.
+        window: What the window rule says of itself.
+        record: The hashes of the documents; None where no record was made.
+        extra: Further fields of the card.
+
+    Raises:
+        OSError: The place cannot be written, or the disk is full.
+    """
+    from pofx.vocab.tokenizer.files.saved_vocab import write_tokenizer
+
+    write_tokenizer(vocab, directory, begin)
+    if record is not None:
+        write_record(record, directory / RECORD)
     card = {
         "format": FORMAT,
         "family": family,
         "begin": begin,
-        "end": lm.vocab.end is not None,
-        "window": str(lm.window),
+        "end": vocab.end is not None,
+        "window": window,
         "sha256": {p.name: file_sha256(p) for p in sorted(directory.iterdir())},
         **extra,
     }
@@ -83,6 +117,43 @@ def write_model(lm: LM, directory: Path) -> None:
     # The safetensors library lets nobody but the owner read; the card has the mode that the user's umask asks for.
     for file in directory.iterdir():
         file.chmod((directory / CARD).stat().st_mode)
+
+
+def fit_and_save(
+    units: Sequence[Unit], spec: NgramSpec, vocab: Vocab, directory: str | Path, memory: int, workers: int = 1
+) -> ExternalFit:
+    """Fit an n-gram in bounded memory and save it, with the bytes that `save` writes after `fit`.
+
+    The counts lie in a hidden directory beside the model, which is removed at the end, and by the next fit where a fit was
+    killed.
+
+    Args:
+        units: The documents in parts, each a function that returns its documents. Several workers pickle the parts.
+        spec: The spec.
+        vocab: The vocabulary, which `spec.vocab` names.
+        directory: The directory of the model.
+        memory: About how many bytes all processes may take together.
+        workers: How many processes count.
+
+    Raises:
+        BadSource: There are no documents, the directory cannot be written, or the disk is full.
+    """
+    from pofx.models.ngram.external.fit import fit_to_files
+    from pofx.models.ngram.model import window_of
+
+    check_target(directory)
+    target = Path(directory).resolve()
+    scratch = target.with_name(f".{target.name}.counts")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        with replaced_output(directory, "model") as part:
+            scratch.mkdir()
+            done = fit_to_files(units, spec, vocab, part, scratch, memory, workers)
+            shutil.rmtree(scratch, ignore_errors=True)
+            write_around(part, "ngram", vocab, spec.begin, str(window_of(spec.order)), done.record, {})
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return done
 
 
 def is_arpa_name(name: str | Path) -> bool:

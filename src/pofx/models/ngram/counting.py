@@ -73,34 +73,99 @@ def count_ngrams(documents: Iterable[NDArray[np.int64]], size: int, order: int, 
         begin: Whether x0 stands before each document, so that every token is an event. Without x0 the first token of a
             document is only a history of others.
     """
+    held = HeldCounts(Codes(size).packing(order))
+    for part in counted_blocks(documents, size, order, begin):
+        held.add(part)
+    words, events = held.merged()
+    return Counts(PrefixTable(words, held.packing), events, held.documents, held.tokens)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockCounts:
+    """The counts of n-grams in one block of text.
+
+    Attributes:
+        parts: Distinct strings of the full order in rising order, each with how often it was an event: first the events,
+            then the first positions of documents, which are histories alone.
+        documents: How many documents ended in the block.
+        tokens: How many tokens were events.
+    """
+
+    parts: tuple[tuple[PackedStrings, Index], ...]
+    documents: int
+    tokens: int
+
+
+def counted_blocks(
+    documents: Iterable[NDArray[np.int64]], size: int, order: int, begin: bool, block: int | None = None
+) -> Iterator[BlockCounts]:
+    """Count the n-grams of each block of documents.
+
+    Args:
+        documents: As in `count_ngrams`.
+        size: As in `count_ngrams`.
+        order: As in `count_ngrams`.
+        begin: As in `count_ngrams`.
+        block: About how many positions are counted at a time; `BLOCK` by default.
+    """
     codes = Codes(size)
     packing = codes.packing(order)
-    n_documents = n_tokens = 0
-    parts: list[tuple[PackedStrings, Index]] = []
-    for pieces, docs in _blocks(documents, order, codes, begin):
-        n_documents += docs
-        block, ours = _laid_out(pieces, order)
+    for pieces, docs in _blocks(documents, order, codes, begin, block or BLOCK):
+        laid, ours = _laid_out(pieces, order)
         # A first position (x0, or the first token where there is no x0) follows padding and is no event.
         is_first = ours.copy()
-        is_first[1:] &= block[:-1] == 0
+        is_first[1:] &= laid[:-1] == 0
         event = ours & ~is_first
-        n_tokens += int(event.sum())
-        words = backward_strings(block, packing)
-        _merge_in(parts, count_distinct(words[event]))
+        words = backward_strings(laid, packing)
         heads, _ = count_distinct(words[is_first])
-        _merge_in(parts, (heads, np.zeros(len(heads), dtype=np.int64)))
-    while len(parts) > 1:
-        parts.append(merge_counts(parts.pop(), parts.pop()))
-    words, events = (
-        parts[0] if parts else (np.zeros((0, packing.words), dtype=np.uint64), np.zeros(0, np.int64))
-    )
-    return Counts(PrefixTable(words, packing), events, n_documents, n_tokens)
+        both = (count_distinct(words[event]), (heads, np.zeros(len(heads), dtype=np.int64)))
+        yield BlockCounts(both, docs, int(event.sum()))
+
+
+class HeldCounts:
+    """Counts of blocks that are held in memory, merged as they come. Local to one count.
+
+    Attributes:
+        packing: The packing of the strings.
+        documents: How many documents have been counted.
+        tokens: How many tokens were events.
+    """
+
+    def __init__(self, packing: Packing) -> None:
+        self.packing = packing
+        self.documents = self.tokens = 0
+        self._parts: list[tuple[PackedStrings, Index]] = []
+
+    @property
+    def rows(self) -> int:
+        """How many strings are held; a string counts once for each part that has it."""
+        return sum(len(words) for words, _ in self._parts)
+
+    def add(self, block: BlockCounts) -> None:
+        """Add a block, and keep the sizes of parts geometric, so that all merges together take n log n steps."""
+        self.documents += block.documents
+        self.tokens += block.tokens
+        for part in block.parts:
+            if not len(part[0]):
+                continue
+            self._parts.append(part)
+            while len(self._parts) > 1 and len(self._parts[-2][0]) < 2 * len(self._parts[-1][0]):
+                self._parts.append(merge_counts(self._parts.pop(), self._parts.pop()))
+
+    def merged(self) -> tuple[PackedStrings, Index]:
+        """Return the distinct strings in rising order, and the events of each, and hold none of them any longer."""
+        parts, self._parts = self._parts, []
+        while len(parts) > 1:
+            parts.append(merge_counts(parts.pop(), parts.pop()))
+        if parts:
+            return parts[0]
+        return np.zeros((0, self.packing.words), dtype=np.uint64), np.zeros(0, dtype=np.int64)
 
 
 def _blocks(
-    documents: Iterable[NDArray[np.int64]], order: int, codes: Codes, begin: bool
+    documents: Iterable[NDArray[np.int64]], order: int, codes: Codes, begin: bool, block: int
 ) -> Iterator[tuple[list[NDArray[np.uint64]], int]]:
-    """Yield pieces of documents as codes, about `BLOCK` codes at a time, and how many documents have been read.
+    """Yield pieces of documents as codes, about `block` codes at a time, and how many documents have been read.
 
     Each piece begins with `order` codes of context. The context is padding at the start of a document. A document longer
     than a block is cut, and the context of its next piece is the end of the piece before.
@@ -112,10 +177,10 @@ def _blocks(
     for ids in documents:
         docs += 1
         text = np.concatenate([gap, head, ids.astype(np.uint64) + np.uint64(1)])
-        for at in range(order, len(text), BLOCK):
-            pieces.append(text[at - order : at + BLOCK])
+        for at in range(order, len(text), block):
+            pieces.append(text[at - order : at + block])
             held += len(pieces[-1])
-            if held >= BLOCK:
+            if held >= block:
                 yield pieces, docs
                 pieces, held, docs = [], 0, 0
     yield pieces, docs
@@ -128,12 +193,3 @@ def _laid_out(pieces: list[NDArray[np.uint64]], order: int) -> tuple[NDArray[np.
     starts = np.cumsum([0] + [len(p) for p in pieces])[:-1].astype(np.int64)
     ours[(starts[:, None] + np.arange(order)).ravel()] = False
     return block, ours
-
-
-def _merge_in(parts: list[tuple[PackedStrings, Index]], part: tuple[PackedStrings, Index]) -> None:
-    """Add a part, and keep the sizes of parts geometric, so that all merges together take n log n steps."""
-    if not len(part[0]):
-        return
-    parts.append(part)
-    while len(parts) > 1 and len(parts[-2][0]) < 2 * len(parts[-1][0]):
-        parts.append(merge_counts(parts.pop(), parts.pop()))

@@ -29,14 +29,21 @@ def to_files(lm: NgramLM, directory: Path) -> None:
         tensors[f"seen.{k}"] = lm.levels.seen[k]
         tensors[f"weight.{k - 1}"] = lm.levels.weight[k - 1]
     write_tensors(directory / "model.safetensors", tensors)
+    write_config(directory, lm.order, lm.vocab, lm.levels.chain, lm.dtype, lm.begin.id)
+
+
+def write_config(
+    directory: Path, order: int, vocab: Vocab, chain: bool, dtype: str, begin_id: int | None
+) -> None:
+    """Write config.json, which says how the numbers of model.safetensors are read."""
     config: dict[str, Any] = {
         "model_type": MODEL_TYPE,
-        "order": lm.order,
-        "vocab_size": lm.vocab.size,
-        "chain": lm.levels.chain,
-        "dtype": lm.dtype,
-        "bos_token_id": lm.begin.id,
-        "eos_token_id": lm.vocab.end,
+        "order": order,
+        "vocab_size": vocab.size,
+        "chain": chain,
+        "dtype": dtype,
+        "bos_token_id": begin_id,
+        "eos_token_id": vocab.end,
     }
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 

@@ -58,7 +58,7 @@ class NgramLM(LM):
         self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
         self.context = None
         self.memory = self.order - 1
-        self.window = WindowRule(f"n-gram: the last {self.order - 1} tokens")
+        self.window = window_of(self.order)
 
     def unigram(self) -> NDArray[np.float64]:
         """Return the log-probabilities of all outcomes after the empty history, `[V]`, nats."""
@@ -208,6 +208,11 @@ class NgramLM(LM):
                 return np.log(self._probabilities(history))
 
         return State(logp, history, len(history))
+
+
+def window_of(order: int) -> WindowRule:
+    """Return what an n-gram of an order says of its window."""
+    return WindowRule(f"n-gram: the last {order - 1} tokens")
 
 
 def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vocab) -> NgramLM:

@@ -111,7 +111,7 @@ def _kneser_ney(
             adjusted = np.where(oldest == begin_code, raw[k], extensions)
         seen[k] = (adjusted > 0) & (oldest != 0)
         adjusted = np.where(seen[k], adjusted, 0)
-        discounts[k] = _discounts(adjusted)
+        discounts[k] = discounts_of(np.bincount(np.minimum(adjusted, 5), minlength=6))
         cut = np.array([0.0, *discounts[k]])[np.minimum(adjusted, 3)]
         total, kept = _sums(history[k], adjusted, len(prob[k - 1])), _sums(history[k], cut, len(prob[k - 1]))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -122,13 +122,15 @@ def _kneser_ney(
     return Levels(prob, weight, history, seen, True, discounts)
 
 
-def _discounts(adjusted: NDArray[np.int64]) -> tuple[float, float, float]:
+def discounts_of(n: NDArray[np.int64]) -> tuple[float, float, float]:
     """Estimate D_j = j − (j+1) · Y · n_{j+1}/n_j with Y = n1/(n1 + 2 n2), n_j the number of n-grams counted j times.
 
     Small data may have n_j = 0, or a D_j outside [0, j]; KenLM stops there. Here such a D_j falls back to 0.5, 1 or 1.5. A
     D_j below 0.01 falls back, too, since it would leave nothing to unseen tokens.
+
+    Args:
+        n: `[6]`, the numbers n_0 … n_4 of n-grams that were counted so often, and of those that were counted more often.
     """
-    n = np.bincount(np.minimum(adjusted, 5), minlength=6)
     out = []
     y = n[1] / (n[1] + 2 * n[2]) if n[1] and n[2] else np.nan
     for j, fallback in ((1, 0.5), (2, 1.0), (3, 1.5)):

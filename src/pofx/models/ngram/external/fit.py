@@ -1,0 +1,171 @@
+"""The fit of an n-gram in bounded memory: units are counted by workers, their runs are merged, the columns are smoothed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pofx.errors import no_documents
+from pofx.files.tensor_file import RawTensor, join_tensors
+from pofx.lm.fitted_documents import DocumentRecorder, FittedDocuments, join_records
+from pofx.models.ngram.counting import Codes
+from pofx.models.ngram.external.columns import full_disk
+from pofx.models.ngram.external.levels import build_levels
+from pofx.models.ngram.external.merging import merge_runs
+from pofx.models.ngram.external.runs import Run, Runs, write_runs
+from pofx.models.ngram.external.smoothing import smooth_columns
+from pofx.models.ngram.files import write_config
+from pofx.models.specs import NgramSpec
+from pofx.vocab.vocabulary import Vocab, to_bytes
+
+# The documents of a unit; a value that can be pickled, where there are several workers.
+Unit = Callable[[], Iterable[str | bytes]]
+
+# What a process takes before it counts anything: Python, numpy, and a piece of the input.
+PROCESS = 64 << 20
+_LEAST = 1 << 20
+# The arrays of a step of smoothing take about so many bytes a row, temporary ones included.
+_ROW = 160
+_MOST_ROWS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A unit that was counted.
+
+    Attributes:
+        runs: Its counts.
+        record: The hashes of its documents.
+        bytes: The bytes of its documents.
+    """
+
+    runs: Runs
+    record: FittedDocuments
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ExternalFit:
+    """What a fit has read.
+
+    Attributes:
+        record: The hashes of all documents.
+        bytes: The bytes of all documents.
+    """
+
+    record: FittedDocuments
+    bytes: int
+
+
+def fit_to_files(
+    units: Sequence[Unit],
+    spec: NgramSpec,
+    vocab: Vocab,
+    directory: Path,
+    scratch: Path,
+    memory: int,
+    workers: int = 1,
+) -> ExternalFit:
+    """Fit an n-gram, and write config.json and model.safetensors, with the bytes that `to_files` writes after `fit_ngram`.
+
+    Args:
+        units: The documents, in parts. Neither the cut nor the order of parts changes a bit of the result.
+        spec: The order, the smoothing, and whether there is an x0.
+        vocab: The vocabulary.
+        directory: Where the two files are written.
+        scratch: An empty directory on a disk with room for about 100 bytes for each distinct n-gram.
+        memory: About how many bytes all processes may take together.
+        workers: How many processes count; 1 is this process.
+
+    Raises:
+        BadSource: There are no documents, the disk is full, or there are more n-grams than a model can have.
+
+    Right: one unit for each 100 MB of text. Wrong: one unit for each document, since every unit makes files of its own.
+    """
+    try:
+        return _fit(units, spec, vocab, directory, scratch, memory, workers)
+    except OSError as e:
+        raise full_disk(scratch, e) from None
+
+
+def _fit(
+    units: Sequence[Unit],
+    spec: NgramSpec,
+    vocab: Vocab,
+    directory: Path,
+    scratch: Path,
+    memory: int,
+    workers: int,
+) -> ExternalFit:
+    workers = max(1, min(workers, len(units)))
+    count = partial(count_unit, spec=spec, vocab=vocab, scratch=scratch, memory=_share(memory, workers))
+    runs: list[Run] = []
+    n_bytes = 0
+    records = []
+    for counted in _counted(count, units, workers):
+        runs += counted.runs.runs
+        n_bytes += counted.bytes
+        records.append(counted.record)
+        if len(records) > 1:
+            records = [join_records(records)]
+    record = join_records(records)
+    if not record.documents:
+        raise no_documents()
+    packing = Codes(vocab.size).packing(spec.order)
+    alone = _share(memory, 1)
+    table = merge_runs(runs, str(scratch / "table"), packing.words, alone)
+    rows = max(1, min(_MOST_ROWS, alone // _ROW))
+    levels = build_levels(table, packing, Codes(vocab.size).begin, scratch, rows)
+    smoothed = smooth_columns(levels, vocab.size, spec.smoothing, spec.alpha, scratch, rows)
+    tensors = {"words": RawTensor(table.words_path, "uint64", (table.rows, packing.words))}
+    for name, columns in (("prob", smoothed.prob), ("seen", smoothed.seen), ("weight", smoothed.weight)):
+        for k, column in columns.items():
+            tensors[f"{name}.{k}"] = RawTensor(column.path, column.dtype.name, (len(column),))
+    join_tensors(directory / "model.safetensors", tensors)
+    write_config(directory, spec.order, vocab, smoothed.chain, "float64", vocab.size if spec.begin else None)
+    return ExternalFit(record, n_bytes)
+
+
+def count_unit(
+    numbered: tuple[int, Unit], spec: NgramSpec, vocab: Vocab, scratch: Path, memory: int
+) -> Counted:
+    """Count one unit into runs whose names begin with its number."""
+    number, unit = numbered
+    recorder = DocumentRecorder()
+    n_bytes = 0
+    end = [] if vocab.end is None else [vocab.end]
+
+    def ids() -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        nonlocal n_bytes
+        for text in recorder.record(unit()):
+            n_bytes += len(to_bytes(text))
+            yield np.append(vocab.encode_array(text), end).astype(np.int64)
+
+    runs = write_runs(ids(), vocab.size, spec.order, spec.begin, str(scratch / f"unit-{number}"), memory)
+    return Counted(runs, recorder.finish(), n_bytes)
+
+
+def _counted(
+    count: Callable[[tuple[int, Unit]], Counted], units: Sequence[Unit], workers: int
+) -> Iterator[Counted]:
+    if workers == 1:
+        yield from map(count, enumerate(units))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        try:
+            yield from pool.map(count, enumerate(units))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _share(memory: int, processes: int) -> int:
+    return max(_LEAST, memory // processes - PROCESS)
