@@ -191,8 +191,8 @@ def test_values_out_of_range_are_refused_with_their_field(
 def test_limits_hold_before_anything_is_allocated(served: Asked) -> None:
     assert served.refused(model="bytes", prompt=["a"] * 257)[:2] == (400, "too_many_prompts")
     assert served.refused(model="bytes", prompt=[[97]] * 257)[:2] == (400, "too_many_prompts")
-    assert served.refused(model="bytes", prompt="a", max_tokens=10**15)[1] == "too_many_tokens"
-    assert served.refused(model="bytes", prompt="a", n=128, max_tokens=1000)[1] == "too_many_tokens"
+    assert served.refused(model="bytes", prompt="a", max_tokens=10**15)[::2] == (400, "max_tokens")
+    assert served.refused(model="bytes", prompt="a", n=128, max_tokens=1100)[1] == "too_many_tokens"
     assert served.refused(model="nobody", prompt="a")[0] == 404
     for stop in ("", [""], ["a"] * 65, 3, [3]):
         assert served.refused(model="bytes", prompt="a", stop=stop)[0] == 400

@@ -17,7 +17,7 @@ from served_models import Asked
 
 @pytest.mark.parametrize("written", [{"echo": True}, {"return_token_ids": True}, {"prompt_logprobs": 0}])
 def test_a_prompt_counts_once_for_each_copy_that_is_written(served: Asked, written: dict[str, Any]) -> None:
-    asked = {"model": "bytes", "prompt": [97] * 1000, "max_tokens": 0, "n": 100}
+    asked = {"model": "bytes", "prompt": [97] * 2000, "max_tokens": 0, "n": 100}
     assert served.refused(**asked, **written) == (413, "too_many_tokens", "prompt")
     served.ok(**asked)
 

@@ -61,7 +61,7 @@ class CompletionRequest(BaseModel):
     prompt: Annotated[Text | SomeTexts | Ids | SomeIds, Field(json_schema_extra=_or_null)] = ""
     echo: StrictBool | None = None
     logprobs: Annotated[StrictInt, Field(ge=0, le=TOP)] | None = None
-    max_tokens: Annotated[StrictInt, Field(ge=0), stated(maximum=TOKENS)] | None = None
+    max_tokens: Annotated[StrictInt, Field(ge=0, le=TOKENS)] | None = None
     temperature: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] | None = None
     top_k: Annotated[StrictInt, Field(ge=-1), stated(maximum=MOST)] | None = None
