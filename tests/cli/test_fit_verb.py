@@ -133,3 +133,39 @@ def test_a_model_without_x0_says_so(run: Callable[..., Ran], models: Path) -> No
     assert "x0 none" in ran.out
     assert "p(x1) not among the terms" in ran.out
     assert '--given "…"' in ran.out
+
+
+@pytest.mark.parametrize("vocab", ["bytes", "chars"])
+def test_a_fit_in_parts_saves_and_reports_the_same(
+    vocab: str, run: Callable[..., Ran], tmp_path: Path
+) -> None:
+    text = tmp_path / "corpus.txt"
+    text.write_text("".join(f"line {i % 97} of {'abc' * (i % 7)}é\n" for i in range(3000)), encoding="utf-8")
+    options = [str(text), "--vocab", vocab, "--json", "--order", "4"]
+    whole = run("fit", *options, "-o", str(tmp_path / "whole"))
+    parts = run("fit", *options, "-o", str(tmp_path / "parts"), "--memory", "100M", "--workers", "2")
+    records = [r.records[0] for r in (whole, parts)]
+    for record in records:
+        del record["model"], record["seconds"]
+    assert records[0] == records[1]
+    names = sorted(p.name for p in (tmp_path / "whole").iterdir())
+    assert [(tmp_path / "parts" / n).read_bytes() for n in names] == [
+        (tmp_path / "whole" / n).read_bytes() for n in names
+    ]
+    assert not list(tmp_path.glob(".parts*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--family", "transformer", "--workers", "2"], "--workers: expected only with --family ngram"),
+        (["--memory", "much"], "--memory: expected a size such as 500M or 2G, got 'much'"),
+    ],
+)
+def test_options_of_a_fit_in_parts_are_refused(
+    options: list[str], said: str, run: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a\nb\n")
+    result = run("fit", str(tmp_path / "a.txt"), "-o", str(tmp_path / "m"), *options)
+    assert result.code == 2
+    assert said in result.err

@@ -40,10 +40,24 @@ def split_documents(
     held_out = check_real_number("held_out", held_out, 0, 1)
     if isinstance(documents, str | bytes):
         raise BadValue("expected an iterable of documents, got one string", "for one document write [text]")
-    key = str(check_whole_number("seed", seed, -MOST)).encode("ascii")
-    bound = held_out * 2.0**64
+    check_whole_number("seed", seed, -MOST)
     sides: tuple[list[Text], list[Text]] = ([], [])
     for text in documents:
-        code = hashlib.blake2b(to_bytes(text), digest_size=8, key=key).digest()
-        sides[int.from_bytes(code, "big") < bound].append(text)
+        sides[is_held_out(text, held_out, seed)].append(text)
     return sides
+
+
+def is_held_out(text: str | bytes, held_out: float, seed: int = 0) -> bool:
+    """Return whether `split_documents` holds out a document.
+
+    Args:
+        text: The document.
+        held_out: The share of documents to hold out, from 0 to 1.
+        seed: As in `split_documents`.
+
+    Raises:
+        NotText: The document has a lone surrogate.
+    """
+    key = str(int(seed)).encode("ascii")
+    code = hashlib.blake2b(to_bytes(text), digest_size=8, key=key).digest()
+    return int.from_bytes(code, "big") < held_out * 2.0**64

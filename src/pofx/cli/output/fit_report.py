@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,9 +47,26 @@ class ProgressPrinter:
         click.echo(f"\r\x1b[2K{line}" if self._live else line, err=True, nl=not self._live or end)
 
 
+# So many bytes of held-out documents are scored at a time: the ids and the log p of 1 MB take 20 MB.
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a fit read.
+
+    Attributes:
+        documents: How many documents.
+        bytes: Their bytes.
+    """
+
+    documents: int
+    bytes: int
+
+
 def print_report(
     lm: LM,
-    train: list[str],
+    train: Read,
     kept: list[str],
     unspelled: int,
     took: float,
@@ -58,8 +77,8 @@ def print_report(
     """Print the model, its documents, and L(θ) on the held-out documents."""
     from pofx.units import count_noun
 
-    n_bytes = sum(len(t.encode("utf-8")) for t in train)
-    if len(train) == 1:
+    n_bytes = train.bytes
+    if train.documents == 1:
         click.echo(
             "pofx: warning: one document, so p(x1) and p(EOS) were seen once; if the file holds several documents, name "
             "their separator: --split, --separator",
@@ -75,7 +94,7 @@ def print_report(
     if as_json:
         record = {
             "model": out,
-            "documents": len(train),
+            "documents": train.documents,
             "bytes": n_bytes,
             "seconds": round(took, 3),
             "passes": 1.0 if passes is None else round(passes, 6),
@@ -87,7 +106,7 @@ def print_report(
         return
     click.echo(f"{out}: {lm.window}; x0 {lm.begin}; {'EOS' if lm.vocab.end is not None else 'no EOS'}")
     click.echo(
-        f"fitted on {describe_reading(count_noun(len(train), 'document'), count_noun(n_bytes, 'byte'), took, passes)}"
+        f"fitted on {describe_reading(count_noun(train.documents, 'document'), count_noun(n_bytes, 'byte'), took, passes)}"
     )
     if not kept:
         click.echo("held out: no document, so nothing is known about new texts")
@@ -117,8 +136,10 @@ def _losses(lm: LM, kept: list[str]) -> dict[str, Any]:
     from pofx.lm.model import encode_whole_texts
     from pofx.units import bits_per_byte
 
-    paths, skips = encode_whole_texts(lm, kept)
-    totals = [-float(a.sum()) for a in lm.forward(paths, skip=skips).logp]
+    totals: list[float] = []
+    for block in _blocks(kept):
+        paths, skips = encode_whole_texts(lm, block)
+        totals += [-float(a.sum()) for a in lm.forward(paths, skip=skips).logp]
     impossible = sum(math.isinf(t) for t in totals)
     n_bytes = sum(len(t.encode("utf-8")) for t in kept)
     finite = bool(kept) and not impossible
@@ -139,3 +160,14 @@ def describe_reading(documents: str, size: str, took: float, passes: float | Non
         return f"{100 * passes:.2g} % of the tokens of {documents}, {size}, in {took:.2f} s"
     often = "" if passes is None else f", read {passes:.3g} times"
     return f"{documents}, {size}, in {took:.2f} s{often}"
+
+
+def _blocks(texts: list[str]) -> Iterator[list[str]]:
+    """Yield the texts in runs of about `_BLOCK` characters."""
+    start = held = 0
+    for i, text in enumerate(texts):
+        held += len(text)
+        if held >= _BLOCK:
+            yield texts[start : i + 1]
+            start, held = i + 1, 0
+    yield texts[start:]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,15 +12,13 @@ from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written, model_finished
-from pofx.cli.output.fit_report import ProgressPrinter, print_report
-from pofx.models.specs import SIZES
-
-if TYPE_CHECKING:
-    pass
+from pofx.cli.output.fit_report import ProgressPrinter, Read, print_report
+from pofx.files.limits import parse_size
+from pofx.models.specs import SIZES, NgramSpec
 
 # Options that only one family uses. With another family such an option is a mistake, which nobody would notice.
 ONLY = {
-    "ngram": ("order", "smoothing", "alpha"),
+    "ngram": ("order", "smoothing", "alpha", "workers", "memory"),
     "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume"),
 }
 
@@ -29,6 +26,13 @@ ONLY = {
 def _checkpoint(out: Path) -> Path:
     """Return the file of the checkpoint beside the model, also for a name that ends in a slash."""
     return out.with_name(f"{out.name}.checkpoint")
+
+
+def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    size = None if text is None else parse_size(text)
+    if text is not None and not size:
+        raise click.UsageError(f"--memory: expected a size such as 500M or 2G, got {text!r:.40}.")
+    return size
 
 
 def _finished(out: Path, values: Values) -> bool:
@@ -74,6 +78,19 @@ def _finished(out: Path, values: Values) -> bool:
     help="Write the held-out documents to FILE, as JSONL.",
 )
 @ngram_options("ngram")
+@click.option(
+    "--workers",
+    type=Whole(1, 1024),
+    metavar="N",
+    help="ngram: count with N processes, in bounded memory; the model is the same, byte for byte.",
+)
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=_size,
+    help="ngram: fit within about this much memory, such as 500M; the rest lies on the disk beside the model. "
+    "With --workers alone 2G.",
+)
 @click.option(
     "--layers",
     type=Whole(*SIZES["layers"]),
@@ -128,6 +145,8 @@ def command(
     order: int,
     smoothing: str,
     alpha: float,
+    workers: int | None,
+    memory: int | None,
     layers: int,
     width: int,
     heads: int,
@@ -155,7 +174,7 @@ def command(
     from pofx.corpus.split import split_documents
     from pofx.models.fitting import Spec, fit
     from pofx.models.saving import check_target, is_arpa_name, save
-    from pofx.models.specs import NgramSpec, TransformerSpec
+    from pofx.models.specs import TransformerSpec
 
     _check_heeded(family, smoothing)
     if is_arpa_name(out) and family != "ngram":
@@ -170,6 +189,10 @@ def command(
         spec = TransformerSpec(
             layers, width, heads, context, vocab, not no_begin, not no_end, seconds, epochs, seed
         )
+    if workers is not None or memory is not None:
+        assert isinstance(spec, NgramSpec)  # noqa: S101  (ours: other families refuse these options)
+        _fit_in_parts(spec, files, layout, held_out, out, memory, workers, as_json, save_held_out, quiet)
+        return
     found = layout.documents(files)
     documents = [d.text for d in found]
     tally(found)
@@ -178,11 +201,8 @@ def command(
     train, kept = split_documents(documents, held_out)
     if not train:
         train, kept = documents, []
-    aside, unspelled = kept, 0
-    if vocab == "chars":
-        known = set().union(*map(set, train))
-        spelled = [d for d in kept if known.issuperset(d)]
-        kept, unspelled = spelled, len(kept) - len(spelled)
+    aside = kept
+    kept = _spelled(kept, set().union(*map(set, train))) if vocab == "chars" else kept
     checkpoint = _checkpoint(Path(out))
     if family == "transformer":
         _prepare(checkpoint, resume)
@@ -198,9 +218,45 @@ def command(
         _write_held_out(save_held_out, aside, quiet)
     if family == "transformer":
         checkpoint.unlink(missing_ok=True)  # if saving fails, --resume still goes on from the checkpoint
-    print_report(
-        lm, train, kept, unspelled, took, None if told.last is None else told.last.passes, out, as_json
-    )
+    read = Read(len(train), sum(len(t.encode("utf-8")) for t in train))
+    passes = None if told.last is None else told.last.passes
+    print_report(lm, read, kept, len(aside) - len(kept), took, passes, out, as_json)
+
+
+def _spelled(kept: list[str], known: set[str]) -> list[str]:
+    """Return the held-out documents that the characters of the others spell."""
+    return [d for d in kept if known.issuperset(d)]
+
+
+def _fit_in_parts(
+    spec: NgramSpec,
+    files: tuple[str, ...],
+    layout: Layout,
+    held_out: float,
+    out: str,
+    memory: int | None,
+    workers: int | None,
+    as_json: bool,
+    save_held_out: str | None,
+    quiet: bool,
+) -> None:
+    from pofx.cli.running.fit_in_parts import fit_in_parts
+    from pofx.models.loading import load
+    from pofx.models.saving import is_arpa_name
+
+    if is_arpa_name(out):
+        raise click.UsageError(
+            "--workers, --memory: expected a directory for the model, got an .arpa file; name a directory."
+        )
+    done = fit_in_parts(spec, files, layout, held_out, out, memory, workers)
+    if save_held_out is not None:
+        _write_held_out(save_held_out, done.held_out, quiet)
+    lm = load(out)
+    kept = done.held_out
+    if spec.vocab == "chars":
+        kept = _spelled(kept, {piece.decode("utf-8") for piece in lm.vocab.token_bytes if piece})
+    read = Read(done.fit.record.documents, done.fit.bytes)
+    print_report(lm, read, kept, len(done.held_out) - len(kept), done.seconds, None, out, as_json)
 
 
 def _write_held_out(path: str, kept: list[str], quiet: bool) -> None:
