@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from pofx.cli.options.sharding import is_directory
-from pofx.cli.options.written import Written, rows_beside, rows_finished
+from pofx.cli.options.written import Values, Written
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +33,22 @@ given_field_option = click.option(
 )
 
 
+def _rows_beside(path: Path) -> Iterator[Path]:
+    """Yield the files that stand beside a file of rows while the run lasts."""
+    from pofx.files.journal_files import files_beside
+
+    if not path.is_dir():
+        yield from files_beside(path)
+
+
+def _rows_finished(path: Path, values: Values) -> bool:
+    """Return whether a file of rows is finished; a known file is compared with this run after the model is loaded."""
+    from pofx.files.finished_runs import is_known
+    from pofx.files.journal_files import is_finished
+
+    return not path.is_dir() and is_finished(path) and not is_known(path)
+
+
 class WrittenRows(Written):
     """The type of -o: a file of rows, or a directory of parts, whose run itself looks at what stands there."""
 
@@ -45,7 +62,7 @@ def rows_out_option(unit: str) -> Callable[[F], F]:
     return click.option(
         "-o",
         "--out",
-        type=WrittenRows(beside=rows_beside, finished=rows_finished),
+        type=WrittenRows(beside=_rows_beside, finished=_rows_finished),
         metavar="FILE|DIR/",
         help=f"With FILES: write one row per {unit} to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file, or "
         "to parts in a directory, by several processes. The same command continues a run that was stopped.",

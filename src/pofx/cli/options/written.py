@@ -77,22 +77,6 @@ def may_overwrite() -> bool:
     return bool(click.get_current_context().meta.get(_OVERWRITE, False))
 
 
-def rows_beside(path: Path) -> Iterator[Path]:
-    """Yield the files that stand beside a file of rows while the run lasts."""
-    from pofx.files.journal_files import files_beside
-
-    if not path.is_dir():
-        yield from files_beside(path)
-
-
-def rows_finished(path: Path, values: Values) -> bool:
-    """Return whether a file of rows is finished; a known file is compared with this run after the model is loaded."""
-    from pofx.files.finished_runs import is_known
-    from pofx.files.journal_files import is_finished
-
-    return not path.is_dir() and is_finished(path) and not is_known(path)
-
-
 def model_finished(path: Path, values: Values) -> bool:
     """Return whether a whole model stands at the path: a directory of pofx, or an ARPA file."""
     from pofx.models.saving import CARD, is_arpa_name
