@@ -30,7 +30,7 @@ class Commit:
         bytes: The bytes of these texts.
         nats: The sum of log p over these texts, rounded once; nats.
         fitted: How many of these texts the model was fitted on.
-        chosen: How many of these texts the model's weights were chosen by.
+        chosen: How many of these texts were held out to choose the model's weights.
     """
 
     unit: int
@@ -53,7 +53,7 @@ def write_commit(path: Path, commit: Commit) -> None:
 
 
 def find_commit(path: Path) -> Commit | None:
-    """Read the record of a unit; None where there is none.
+    """Read the record of a unit; None for a unit without a record.
 
     Raises:
         BadSource: The file is no record, or is damaged.

@@ -12,12 +12,12 @@ _CHUNK = 1 << 20
 
 
 def new_hash() -> Any:
-    """Return the hash that all contents are named by."""
+    """Return an empty BLAKE2b hash of 16 bytes, the kind of hash in every field `content` of a unit."""
     return hashlib.blake2b(digest_size=16)
 
 
 def content_of_file(path: str | os.PathLike[str]) -> str:
-    """Return the hash of a file; `OSError` where the file cannot be read."""
+    """Return the hash of a file in hexadecimal; `OSError` where the file cannot be read."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, new_hash).hexdigest()
 

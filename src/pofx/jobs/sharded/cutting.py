@@ -21,9 +21,10 @@ _CHUNK = 1 << 20
 def cut(documents: Documents, n_bytes: int) -> Iterator[Unit]:
     """Cut the input of a job into units.
 
-    A file whose rows are lines is cut after the first line that ends at `n_bytes` or later; Parquet after the first row
-    group so. A packed file, an array of JSON, a table with quotes, a text with separators, a file in another encoding
-    than UTF-8 and a URL are one unit each, since only a reader from the beginning knows where their rows begin.
+    A file whose rows are lines is cut after the first line that ends at `n_bytes` or later, and a Parquet file after the
+    first row group that ends there. A packed file, an array of JSON, a table with quotes, a text with separators, a file in
+    another encoding than UTF-8 and a URL are one unit each, since only a reader from the beginning knows where their rows
+    begin.
 
     Args:
         documents: The input: files that can be read again.
@@ -33,7 +34,10 @@ def cut(documents: Documents, n_bytes: int) -> Iterator[Unit]:
         The units, in the order of the rows. A file without rows has no unit.
 
     Raises:
-        BadSource: A file cannot be read.
+        BadSource: A Parquet file is damaged, or a URL cannot be read.
+        OSError: A file cannot be read.
+
+    Right: `list(cut(documents, 64 << 20))`. Wrong: `cut` of standard input, which cannot be read again.
     """
     number = 0
     for path in documents.files:

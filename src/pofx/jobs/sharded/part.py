@@ -25,8 +25,8 @@ from pofx.queries.scoring.stream import blocks
 def do_unit(job: Job, plan: Plan, unit: Unit, places: Places) -> Commit:
     """Answer the rows of a unit, and write its part, its errors and its commit record, in this order.
 
-    Each file appears in one step, under a name that the unit alone decides, and its bytes depend on the unit and the plan
-    alone. So a worker may die at any moment, and two workers may do the same unit.
+    Each file appears in one step. The unit alone decides its name, and the unit and the plan alone decide its bytes. So a
+    worker may die at any moment, and two workers may do the same unit.
 
     Args:
         job: The job; its model computes with one thread, so that any number of workers gives the same bits.
@@ -34,9 +34,15 @@ def do_unit(job: Job, plan: Plan, unit: Unit, places: Places) -> Commit:
         unit: The unit.
         places: The output directory.
 
+    Returns:
+        The commit record; its `nats` is the sum of log p over the texts with a score, in nats.
+
     Raises:
         BadSource: The file of the unit was edited, or cannot be read.
         OSError: The directory cannot be written.
+
+    Right: `do_unit(job, plan, plan.units[0], Places(directory))`. Wrong: a unit of another plan, whose record would
+    name this plan.
     """
     unit.check_input()
     documents = replace(job.documents, files=(unit.path,), stretch=unit.stretch)

@@ -49,7 +49,10 @@ class Plan:
 
 
 def settings_of(job: Job) -> dict[str, Any]:
-    """Return the settings of a job and the arithmetic of this process; the units name the content of the input."""
+    """Return the settings of a job, and the arithmetic of this process.
+
+    The content of the input is no setting, since the units hold its hashes.
+    """
     arithmetic = job.lm.engine.arithmetic().parts
     return {
         **job.settings(inputs=False),
@@ -59,6 +62,13 @@ def settings_of(job: Job) -> dict[str, Any]:
 
 def make_plan(job: Job, n_bytes: int) -> Plan:
     """Cut the input of a job into units of about `n_bytes` bytes, and fix the columns of the parts.
+
+    Args:
+        job: The job, whose first `LOOK` rows decide the types of kept fields.
+        n_bytes: The size of a unit, bytes.
+
+    Returns:
+        The plan, which is not written yet.
 
     Raises:
         BadSource: A file cannot be read, or the input holds no row.

@@ -27,12 +27,13 @@ class ShardedJob:
     """A job whose output is a directory, and how its units are done.
 
     Attributes:
-        make: Makes the job, model included. Workers call it in their own process, so it can be pickled.
+        make: A function that makes the job, model included. Workers call the function in their own process, so `pickle` must
+            accept it.
         directory: The output directory.
-        workers: How many processes do the units; 1 is this process. None, allowed on Ray alone, is one on each CPU.
-        unit_bytes: Returns about how many bytes of a file are a unit; called where a plan is made.
+        workers: How many processes do the units; 1 is this process. On Ray alone, None is one actor on each CPU.
+        unit_bytes: A function that returns the size of a unit, bytes. A run that continues another run does not call it.
         max_error_rate: The largest share of rows without a score; above it the job ends, and keeps what is done.
-        fresh: Whether an older run in the directory is dropped.
+        fresh: Whether the files of an earlier run in the directory are removed first.
         ray: The address of the Ray cluster whose actors do the units; "local" for a Ray on this machine, None for no Ray.
     """
 
@@ -91,8 +92,8 @@ class ShardsEnd:
 class TooManyErrors(PofxError):
     """More rows than allowed have no score; the units that are done are kept.
 
-    Right: reading the reasons in the folder `errors`, then the same command with a larger `max_error_rate`. Wrong: removing
-    the directory, which holds what is done.
+    Right: read the reasons in the folder `errors`, then run the job again with a larger `max_error_rate`. Wrong: remove the
+    directory, which holds the units that are done.
     """
 
     code = "too-many-errors"
@@ -101,22 +102,25 @@ class TooManyErrors(PofxError):
 def run_sharded(
     job: Job, sharded: ShardedJob
 ) -> Generator[ShardsStart | UnitDone | UnitFailed, None, ShardsEnd]:
-    """Run a job whose output is a directory of parts; a run that was stopped goes on.
+    """Run a job whose output is a directory of parts; a run that was stopped is continued.
 
     Args:
         job: The job, with its model.
         sharded: How the units are done.
 
     Yields:
-        The events of the run as they happen.
+        A `ShardsStart`, and then a `UnitDone` or a `UnitFailed` as soon as a unit ends.
 
     Returns:
-        The end of the run.
+        The end of the run, which a caller finds in `StopIteration.value`.
 
     Raises:
         BadSource: The directory belongs to another job, another process runs this one, or the input can be read only once.
         TooManyErrors: More than `max_error_rate` of at least `JUDGED` rows have no score.
+        BadValue: Two columns would have the same name.
         OSError: The directory cannot be written.
+
+    Right: `for event in run_sharded(job, sharded): …`. Wrong: `run_sharded(job, sharded)` alone, which runs nothing.
     """
     places = Places(sharded.directory)
     if sharded.directory.exists() and not sharded.directory.is_dir():
@@ -212,7 +216,7 @@ def _check_errors(commits: Iterable[Commit], sharded: ShardedJob, least: int = J
     if rows >= least and bad > sharded.max_error_rate * rows:
         raise TooManyErrors(
             f"{sharded.directory}: expected at most {sharded.max_error_rate:.2%} of the rows without a score, got "
-            f"{bad:,} of {rows:,}; what is done is kept",
+            f"{bad:,} of {rows:,}; the units that are done are kept",
             [
                 f"read the reasons in {sharded.directory / 'errors'}",
                 Advice("raise the limit", "max_error_rate=…", "--max-error-rate"),

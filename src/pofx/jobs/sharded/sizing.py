@@ -11,7 +11,7 @@ from pofx.queries.scoring.stream import blocks
 
 # What is lost when a worker dies is at most one unit. A start of a worker takes some seconds, and a commit milliseconds.
 SECONDS = 60.0
-# So long is measured, at most by one block more.
+# The measurement ends after the first block that is answered so many seconds after the start.
 MEASURED = 2.0
 # Larger units save nothing. Smaller ones make more files than a directory shows at a glance.
 LEAST, MOST = 1 << 16, 1 << 28
@@ -20,11 +20,19 @@ EACH = 4
 
 
 def unit_bytes(job: Job, workers: int) -> int:
-    """Return the size of a unit, bytes: a power of two, so that runs at about one speed have the same units.
+    """Return the size of a unit, bytes: a power of two, so that runs of about equal speed have the same units.
+
+    The size is the bytes that one worker reads in `SECONDS`, or fewer, so that each worker has `EACH` units.
 
     Args:
-        job: The job, which answers its first documents for some seconds.
+        job: The job, which answers its first documents for about `MEASURED` seconds.
         workers: How many processes do the units.
+
+    Returns:
+        The size, from `LEAST` to `MOST` bytes.
+
+    Raises:
+        BadSource: A file cannot be read.
     """
     query, size = job.rows.bind(job.lm), job.rows.block_size(job.lm)
     started, n_bytes = time.monotonic(), 0

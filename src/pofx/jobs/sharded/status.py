@@ -1,4 +1,4 @@
-"""How far a job is: what its commit records add up to."""
+"""How far a job is: the sums over its commit records."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class Status:
 
 def status(directory: Path) -> Status:
     """Read how far the job of an output directory is; the job may run meanwhile.
+
+    Args:
+        directory: The output directory.
+
+    Returns:
+        The state at the time of the call.
 
     Raises:
         BadSource: The directory has no plan, or a record is damaged.

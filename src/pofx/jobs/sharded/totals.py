@@ -25,7 +25,7 @@ class Totals:
         bytes: The bytes of these texts.
         nats: The sum of log p over these texts; nats.
         fitted: How many of these texts the model was fitted on.
-        chosen: How many of these texts the model's weights were chosen by.
+        chosen: How many of these texts were held out to choose the model's weights.
     """
 
     units: int

@@ -22,7 +22,7 @@ class Unit:
         path: The file or URL.
         stretch: The rows of the file; None for the whole file.
         bytes: How many bytes of the file the unit reads, packed where the file is packed.
-        content: The hash of these bytes; in Parquet, and for a URL, of the whole file.
+        content: The hash of these bytes in hexadecimal; for Parquet and for a URL, the hash of the whole file.
         modified: When the file was changed last, in nanoseconds since 1970; 0 for a URL.
         size: The size of the file, bytes.
     """
@@ -37,13 +37,13 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """The name of the unit, from which its files have theirs; names sort as numbers do."""
+        """The number with seven digits, which the names of its files contain, so that these names sort as the numbers do."""
         return f"{self.number:07d}"
 
     def check_input(self) -> None:
         """Refuse a file that was edited after the plan was made.
 
-        A file with the size and the time of the plan is taken as it is. Otherwise the bytes of the unit are hashed.
+        A file with the size and the time of the plan is accepted unread. Otherwise the bytes of the unit are hashed.
 
         Raises:
             BadSource: The file is gone, or the bytes of the unit differ.
@@ -84,22 +84,22 @@ class Places:
 
     @property
     def plan(self) -> Path:
-        """The plan: settings and units."""
+        """The path of the plan, which holds the settings and the units."""
         return self.directory / "plan.parquet"
 
     @property
     def totals(self) -> Path:
-        """The sums over all units, which is written last."""
+        """The path of the sums over all units; this file is written last."""
         return self.directory / "totals.json"
 
     def part(self, unit: Unit) -> Path:
-        """The rows of a unit that have a score."""
+        """Return the path of the rows of a unit that have a score."""
         return self.directory / "parts" / f"part-{unit.name}.parquet"
 
     def errors(self, unit: Unit) -> Path:
-        """The rows of a unit that have none, with the reason."""
+        """Return the path of the rows of a unit that have no score, each with the reason."""
         return self.directory / "errors" / f"errors-{unit.name}.jsonl"
 
     def commit(self, unit: Unit) -> Path:
-        """The record that the unit is done."""
+        """Return the path of the record that a unit is done."""
         return self.directory / "commits" / f"commit-{unit.name}.json"

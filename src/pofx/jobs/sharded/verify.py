@@ -23,9 +23,9 @@ class Finding:
     """A fault of an output directory.
 
     Attributes:
-        fault: "missing": a unit has no record, or a file of its record is gone. "damaged": a file has another hash than its
-            record says. "foreign": a file is of no unit. "totals": the totals are missing, or no
-            sums of the records.
+        fault: "missing": a unit has no record, or a file that its record names is gone. "damaged": a file has another hash
+            than its record says, or a record cannot be read. "foreign": a file belongs to no unit of the plan. "totals": the
+            totals are missing, or are not the sums of the records.
         path: The file.
         told: The fault in words.
     """
@@ -48,8 +48,8 @@ def verify(directory: Path) -> list[Finding]:
         BadSource: The directory has no plan, or the plan is damaged.
         MissingExtra: pyarrow is missing.
 
-    Right: `verify(Path("out"))` before parts go elsewhere. Wrong: `verify` while the job runs: units without a record are
-    missing then.
+    Right: `verify(Path("out"))` before the parts are copied elsewhere. Wrong: `verify` while the job runs, since a unit
+    that is still to be done has the fault "missing".
     """
     plan, places = read_plan(directory), Places(directory)
     out: list[Finding] = []
@@ -91,7 +91,7 @@ def _foreign(plan: Plan, places: Places) -> list[Finding]:
     known = {places.plan, places.totals}
     for unit in plan.units:
         known |= {places.part(unit), places.errors(unit), places.commit(unit)}
-    # Names with a dot are those of a run that goes on, or was killed; the next run removes them.
+    # A name with a dot belongs to a run that goes on, or that was killed; the next run removes such files.
     files = sorted(
         p for p in places.directory.rglob("[!.]*") if p.is_file() and not _is_hidden(p, places.directory)
     )
@@ -107,10 +107,10 @@ def forget_faulty(directory: Path, findings: Sequence[Finding]) -> int:
 
     Args:
         directory: The output directory.
-        findings: What `verify` found.
+        findings: The findings of `verify`.
 
     Returns:
-        How many records were removed.
+        The number of records that were removed.
 
     Raises:
         BadSource: The directory has no plan, or the plan is damaged.

@@ -19,9 +19,9 @@ from pofx.jobs.sharded.part import do_unit
 from pofx.jobs.sharded.plan import Plan, check_settings, read_plan
 from pofx.jobs.sharded.unit import Places, Unit
 
-# Units that wait in the queue of the pool, for each worker: enough that no worker waits for the driver.
+# Units that the pool holds for each worker, the unit in work included: enough that no worker waits for the driver.
 _AHEAD = 2
-# A unit whose worker dies so often, the last time alone, is given up: its documents are what kills the worker.
+# A unit in which a worker died so often, the last time with no other unit in work, is given up: a document kills the worker.
 _DEATHS = 2
 
 
@@ -31,7 +31,7 @@ class UnitFailed:
 
     Attributes:
         unit: The unit.
-        error: The reason.
+        error: The reason in one line, as the command line shows it.
     """
 
     unit: Unit
@@ -42,7 +42,20 @@ Outcome = Commit | UnitFailed
 
 
 def do_here(job: Job, plan: Plan, units: Iterable[Unit], places: Places) -> Iterator[Outcome]:
-    """Do the units in this process, one after the other."""
+    """Do the units in this process, one after the other.
+
+    Args:
+        job: The job, with its model.
+        plan: The plan that the units are of.
+        units: The units.
+        places: The output directory.
+
+    Yields:
+        The commit record of each unit, or a `UnitFailed` for a unit that a `PofxError` stopped.
+
+    Raises:
+        OSError: The directory cannot be written.
+    """
     for unit in units:
         try:
             yield do_unit(job, plan, unit, places)
@@ -62,10 +75,12 @@ def do_in_processes(
         workers: How many processes.
 
     Yields:
-        What became of each unit, as soon as it is known.
+        The commit record of each unit, or a `UnitFailed`, as soon as the unit ends.
 
     Raises:
         OSError: The directory cannot be written.
+
+    Right: `make_job` is a `JobRecipe`. Wrong: `make_job` is a lambda, which no process can be sent.
     """
     waiting = deque((unit, 0) for unit in units)
     suspects: deque[tuple[Unit, int]] = deque()
@@ -76,7 +91,7 @@ def do_in_processes(
         for unit, deaths in lost:
             if deaths >= _DEATHS:
                 yield UnitFailed(
-                    unit, f"the worker died {deaths} times in this unit, such as for want of memory"
+                    unit, f"the worker died {deaths} times in this unit; a lack of memory is the usual cause"
                 )
             else:
                 suspects.append((unit, deaths))
@@ -85,7 +100,7 @@ def do_in_processes(
 def _with_pool(
     make_job: Callable[[], Job], queue: deque[tuple[Unit, int]], places: Places, workers: int, alone: bool
 ) -> Generator[Outcome, None, list[tuple[Unit, int]]]:
-    """Do units until the queue is empty or a worker dies; return the units that were in work when it died."""
+    """Do units until the queue is empty or a worker dies; return the units that were in work at the death."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _begin, (make_job, str(places.directory)))
     running: dict[Future[Outcome], tuple[Unit, int]] = {}

@@ -52,7 +52,7 @@ def do_on_ray(
         address: The address of the cluster; "local" for a Ray on this machine.
 
     Yields:
-        What became of each unit, as soon as it is known.
+        The commit record of each unit, or a `UnitFailed`, as soon as the unit ends.
 
     Raises:
         BadSource: There is no such cluster, or the settings of a node are not those of the plan.

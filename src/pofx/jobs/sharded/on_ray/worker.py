@@ -52,7 +52,7 @@ class UnitWorker:
             deaths = mark.stat().st_size if mark.exists() else 0
             if deaths >= DEATHS:
                 return UnitFailed(
-                    unit, f"the worker died {deaths} times in this unit, such as for want of memory"
+                    unit, f"the worker died {deaths} times in this unit; a lack of memory is the usual cause"
                 )
             with mark.open("ab") as f:
                 f.write(b".")
