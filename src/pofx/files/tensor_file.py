@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,8 +39,41 @@ def write_tensors(
         raise OSError(said) from None
 
 
-# The types that `join_tensors` writes, in the order in which the library lays tensors out.
+# The types that `join_tensors` writes and `map_tensors` reads, in the order in which the library lays tensors out.
 _TYPES = {"uint64": "U64", "int64": "I64", "float64": "F64", "bool": "BOOL"}
+_DTYPES = {code: np.dtype(name) for name, code in _TYPES.items()}
+
+
+def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Read the tensors of a safetensors file as arrays that stand on the file, so that processes share one copy.
+
+    The arrays cannot be written. On systems other than POSIX, where a mapped file cannot be replaced, they are copies.
+
+    Args:
+        path: A file that other processes replace as a whole, and never write into.
+
+    Raises:
+        SafetensorError: The file is damaged.
+        OSError: The file cannot be read.
+        KeyError: The file has tensors of other types than `join_tensors` writes.
+    """
+    from safetensors import safe_open
+    from safetensors.numpy import load_file
+
+    if os.name != "posix":
+        return load_file(path)
+    with safe_open(path, framework="numpy"):
+        pass  # the library checks that the header is well-formed, and that the tensors fill the file
+    with path.open("rb") as file:
+        start = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(start))
+    header.pop("__metadata__", None)
+    numbers = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)[8 + start :]
+    out: dict[str, NDArray[Any]] = {}
+    for name, tensor in header.items():
+        a, b = tensor["data_offsets"]
+        out[name] = numbers[a:b].view(_DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+    return out
 
 
 @dataclass(frozen=True)

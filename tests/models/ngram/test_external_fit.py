@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 import pofx
 from pofx.corpus.builtin import builtin_documents
-from pofx.files.tensor_file import RawTensor, join_tensors, write_tensors
+from pofx.files.tensor_file import RawTensor, join_tensors, map_tensors, write_tensors
 from pofx.models.ngram.external import fit as external
 from pofx.models.saving import fit_and_save
 from pofx.models.specs import NgramSpec
@@ -126,3 +127,16 @@ def test_joined_tensors_are_those_of_the_library(tmp_path):
     join_tensors(tmp_path / "joined", raw)
     write_tensors(tmp_path / "written", arrays)
     assert (tmp_path / "joined").read_bytes() == (tmp_path / "written").read_bytes()
+    mapped = map_tensors(tmp_path / "joined")
+    assert sorted(mapped) == sorted(arrays)
+    for name, array in arrays.items():
+        assert mapped[name].dtype == array.dtype
+        assert np.array_equal(mapped[name], array)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="arrays stand on the file on POSIX alone")
+def test_a_loaded_model_stands_on_its_file(tmp_path):
+    pofx.save(pofx.fit(builtin_documents()[:50], NgramSpec(3)), tmp_path / "model")
+    lm = pofx.load(tmp_path / "model")
+    numbers = [lm.table.words, *lm.levels.prob.values(), *lm.levels.weight.values()]
+    assert not any(a.flags.owndata or a.flags.writeable for a in numbers if len(a) > 1)

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from pofx.algorithms.prefix_table import PrefixTable
 from pofx.errors import BadSource
-from pofx.files.tensor_file import write_tensors
+from pofx.files.tensor_file import map_tensors, write_tensors
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
-from pofx.models.ngram.smoothing import Levels, find_histories
+from pofx.models.ngram.smoothing import Histories, Levels
 from pofx.vocab.vocabulary import Vocab
 
 MODEL_TYPE = "pofx-ngram"
@@ -63,7 +62,7 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
         )
 
     try:
-        tensors = load_file(path)
+        tensors = map_tensors(path)
     except (SafetensorError, OSError, ValueError, KeyError) as e:
         raise bad(f"no readable file ({str(e)[:80]})") from None
     order = config.get("order")
@@ -86,7 +85,7 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     if len(words) > 1 and not _rises(words):
         raise bad("n-grams out of order")
     table = PrefixTable(words, packing)
-    levels = Levels({0: np.array([1.0 / vocab.size])}, {}, find_histories(table), {}, chain=chain)
+    levels = Levels({0: np.array([1.0 / vocab.size])}, {}, Histories(table), {}, chain=chain)
     for k in range(1, order + 1):
         levels.prob[k] = _column(tensors, f"prob.{k}", len(table.first(k)), np.float64, bad)
         levels.seen[k] = _column(tensors, f"seen.{k}", len(table.first(k)), np.bool_, bad)

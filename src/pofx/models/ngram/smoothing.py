@@ -12,7 +12,9 @@ their sums.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,7 +41,7 @@ class Levels:
 
     prob: dict[int, Probs]
     weight: dict[int, Probs]
-    history: dict[int, NDArray[np.int64]]
+    history: Mapping[int, NDArray[np.int64]]
     seen: dict[int, NDArray[np.bool_]]
     chain: bool = True
     discounts: dict[int, tuple[float, float, float]] | None = None
@@ -56,6 +58,26 @@ def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_
     if smoothing == "kneser-ney":
         return _kneser_ney(table, raw, history, vocab_size, begin_code)
     return _relative(table, raw, history, vocab_size, alpha if smoothing == "additive" else 0.0)
+
+
+class Histories(Mapping[int, NDArray[np.int64]]):
+    """The histories of a table, found when something first asks for them: log p of a text needs none of them."""
+
+    def __init__(self, table: PrefixTable) -> None:
+        self._table = table
+
+    @cached_property
+    def _found(self) -> dict[int, NDArray[np.int64]]:
+        return find_histories(self._table)
+
+    def __getitem__(self, level: int) -> NDArray[np.int64]:
+        return self._found[level]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return self._table.packing.depth
 
 
 def find_histories(table: PrefixTable) -> dict[int, NDArray[np.int64]]:
