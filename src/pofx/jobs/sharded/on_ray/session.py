@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ LOCAL = "local"
 # The smallest store of objects that Ray starts with. Units and records are messages of some hundred bytes.
 _STORE = 80 << 20
 # Ray puts sockets into its directory, with names of 65 characters, and Linux allows 107 in all.
-_LONGEST = 40
+_LONGEST = 38
+# Ray itself tries for minutes to reach an address where nobody listens.
+_REACHED = 5.0
 
 
 def check_address(address: str) -> None:
@@ -59,15 +62,18 @@ def ray_session(address: str, workers: int) -> Iterator[ModuleType]:
             if ray.is_initialized():
                 yield ray
             else:
-                yield from _own(ray, own, workers)
+                yield from _own(ray, Path(own), workers)
         return
     ray = require("ray", "ray", "--ray")
     if ray.is_initialized():
         yield ray
         return
     try:
+        if address != "auto":
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), _REACHED).close()
         ray.init(address=address, log_to_driver=False, logging_level="error")
-    except (OSError, RuntimeError, ValueError) as e:
+    except (OSError, OverflowError, RuntimeError, ValueError) as e:
         said = (str(e).splitlines() or [type(e).__name__])[0]
         raise BadSource(
             f"{address}: expected a Ray cluster that this machine is a node of, got: {said:.200}",
@@ -79,8 +85,11 @@ def ray_session(address: str, workers: int) -> Iterator[ModuleType]:
         ray.shutdown()
 
 
-def _own(ray: ModuleType, directory: str, workers: int) -> Iterator[ModuleType]:
+def _own(ray: ModuleType, private: Path, workers: int) -> Iterator[ModuleType]:
     """Start a Ray that listens on loopback alone, and end it."""
+    # Ray lets everybody write to its directory, so that this directory is inside a private one.
+    directory = private / "r"
+    directory.mkdir()
     ray.init(
         address=LOCAL,
         num_cpus=workers,
@@ -88,7 +97,7 @@ def _own(ray: ModuleType, directory: str, workers: int) -> Iterator[ModuleType]:
         object_store_memory=_STORE,
         log_to_driver=False,
         logging_level="error",
-        _temp_dir=directory,
+        _temp_dir=str(directory),
     )
     try:
         if not ray.util.get_node_ip_address().startswith("127."):
@@ -134,4 +143,4 @@ def _variables(values: Mapping[str, str]) -> Iterator[None]:
 def _short() -> str:
     """Return a directory for temporary files whose name is short enough for the sockets of Ray."""
     usual = tempfile.gettempdir()
-    return usual if len(usual) + len("/pofx-ray-12345678") <= _LONGEST else "/tmp"  # noqa: S108
+    return usual if len(usual) + len("/pofx-ray-12345678/r") <= _LONGEST else "/tmp"  # noqa: S108
