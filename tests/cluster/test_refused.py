@@ -52,7 +52,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_done(
     begun(recipe, tmp_path / "out", cluster.address)
     kept = files_of(tmp_path / "out")
     full = Spoiled(recipe.model, recipe.documents, recipe.rows, os.getpid(), full_disk)
-    with pytest.raises(OSError) as refused:
+    with pytest.raises(OSError, match="File too large") as refused:
         run(full, tmp_path / "out", workers=2, ray=cluster.address)
     assert refused.value.errno == errno.EFBIG
     now = files_of(tmp_path / "out")
