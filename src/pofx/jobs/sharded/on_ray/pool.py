@@ -36,10 +36,10 @@ class _Call:
     since: float
 
 
-# Actors of Ray core do the units, not a map over a Ray Dataset. Ray repeats a lost call on the same actor, for ever. A Dataset
-# of 12 rows on two actors (Ray 2.60) stood still after 40 s: at 10 rows where one row kills its actor, which had died 10
-# times, and at 9 where one actor is stopped. Here a unit is given up after `DEATHS` deaths, and an idle actor takes a late
-# unit over, such as that of a lost node whose actor finds no other free CPU.
+# Actors of Ray core do the units, not a map over a Ray Dataset. Ray repeats a lost call on the same actor, for ever. A
+# Dataset of 12 rows on two actors (Ray 2.60) stood still after 40 s: at 10 rows where one row kills its actor, which had
+# died 10 times, and at 9 where one actor is stopped. Here a unit is given up after `DEATHS` deaths, and an idle actor takes
+# a late unit over, such as that of a lost node whose actor finds no other free CPU.
 def do_on_ray(
     make_job: Callable[[], Job], units: Sequence[Unit], places: Places, workers: int | None, address: str
 ) -> Iterator[Outcome]:
