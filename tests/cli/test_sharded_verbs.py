@@ -75,7 +75,7 @@ def test_options_of_units_need_a_directory(run: Run, here: Path) -> None:
     assert "--unit-size: expected only with a directory, -o DIR/, got -o rows.csv" in refused(
         run("score", "corpus.txt", "--unit-size", "1M", "-o", "rows.csv")
     )
-    assert "--unit-size: expected a size such as 500K or 64M, got 'much'" in refused(
+    assert "--unit-size: expected a size in bytes, got 'much'" in refused(
         run("score", "corpus.txt", "--unit-size", "much", "-o", "out/")
     )
 

@@ -28,9 +28,9 @@ class EventStream(Response):
 
     Args:
         request: The request.
-        seat: The admission of the request, which ends with the work.
-        work: Emits the data of each event; it is called in a thread.
-        last: Returns the data of a last event before [DONE], or None for none.
+        seat: The context of the request's admission, which is left at the end of the work.
+        work: A function that emits the data of each event; a thread calls the function.
+        last: A function that returns the data of a last event before [DONE], or None for no such event.
         headers: Further headers.
 
     Right: `EventStream(request, held.pop_all(), send_rows)`. Wrong: an async `work`, which no thread runs.

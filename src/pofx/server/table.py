@@ -32,7 +32,7 @@ class ServedModel:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text as the vocabulary reads it, normalized where the server runs with `--normalize`."""
+        """Return the ids of a text, which is normalised first if the server runs with `--normalize`."""
         read, _ = self.lm.vocab.read(text)
         return [int(i) for i in self.lm.vocab.encode(read)]
 
@@ -43,8 +43,8 @@ class Table:
     Args:
         models: Each name and its model, as `pofx.load` gives it.
         alone: Whether each text is computed alone (`deterministic`).
-        preparing: Returns how many requests are on their way to a model.
-        observe: Called after each computation, as `SharedLM` does.
+        preparing: A function that returns how many requests are on their way to a model.
+        observe: Called after each computation with the number of calls, the number of their tokens, and the seconds.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class Table:
         return iter(self._models.values())
 
     def shared(self, lm: LM) -> SharedLM:
-        """A model that takes turns with all others; one and the same for one LM."""
+        """Return the model that takes turns with all others; the same LM gives the same object."""
         if id(lm) not in self._shared:
             self._shared[id(lm)] = lm, self._share(lm)  # the LM is kept, so that no other takes its id
         return self._shared[id(lm)][1]
 
     def asked_for(self, request: Request, name: str | None) -> ServedModel:
-        """The model that a request asks for: the model of its address, or else the model of a name.
+        """Return the model that a request asks for: the model of its address, or else the model of a name.
 
         Raises:
-            RequestError: 404 where there is no such model, or the address is that of another.
+            RequestError: 404 if no model has the name, or if the address and the name are of two models.
         """
         at = request.path_params.get("served")
         if at is None:
@@ -95,7 +95,7 @@ class Table:
         return self.model(at)
 
     def model(self, name: str | None) -> ServedModel:
-        """The model of a name; the first one for a request that names none."""
+        """Return the model of a name, or the first model if `name` is None; `RequestError` 404 for an unknown name."""
         if name is None:
             return next(iter(self._models.values()))
         found = self._models.get(name)

@@ -72,11 +72,17 @@ def test_its_own_sampler_is_asked_for_ids() -> None:
     ("arguments", "message"),
     [
         ({}, "next_logprobs: expected next_logprobs or score, got none"),
-        ({"next_logprobs": law, "vocab": ToyVocab(), "ends": True}, "ends: expected only with the other"),
+        (
+            {"next_logprobs": law, "vocab": ToyVocab(), "ends": True},
+            "ends: expected no value without score, got True",
+        ),
         ({"next_logprobs": law}, "vocab: expected a vocabulary, or token_bytes and end, got neither"),
         ({"next_logprobs": law, "vocab": ToyVocab(), "token_bytes": [b"a"]}, "got both"),
-        ({"next_logprobs": law, "vocab": ToyVocab(), "unit": "byte"}, "unit: expected only with the other"),
-        ({"score": len, "vocab": ToyVocab()}, "vocab: expected only with the other"),
+        (
+            {"next_logprobs": law, "vocab": ToyVocab(), "unit": "byte"},
+            "unit: expected no value with next_logprobs, got 'byte'",
+        ),
+        ({"score": len, "vocab": ToyVocab()}, "vocab: expected no value without next_logprobs"),
         ({"score": len, "unit": "word"}, "unit: expected 'byte'"),
         ({"score": len, "alphabet": ["a", "a"]}, "alphabet: expected strings that differ"),
         ({"next_logprobs": law, "token_bytes": ["a"]}, "token_bytes: expected bytes"),

@@ -114,7 +114,7 @@ def test_refusals() -> None:
         with pytest.raises(BadSource, match="status 401"):
             pofx.connect(url)
         assert isinstance(pofx.connect(url, api_key="k"), pofx.LM)
-        with pytest.raises(BadSource, match=r"expected one of its models \(letters, others\), got 'x'"):
+        with pytest.raises(BadSource, match=r"expected a model of the server \(letters, others\), got 'x'"):
             pofx.connect(url, "x", api_key="k")
         with pytest.raises(BadValue, match="begin: expected the name or the id of a token, got -1"):
             pofx.connect(url, api_key="k", begin=-1)
@@ -152,7 +152,7 @@ def test_the_verb_hands_on_the_key(capsys) -> None:
         assert run("-m", url, "--api-key", "x", "--served", "letters") == 2
         assert "status 401: a key, please" in capsys.readouterr().err
         assert run("-m", url, "--api-key", "k", "--served", "x") == 2
-        assert "expected one of its models (letters, others), got 'x'" in capsys.readouterr().err
+        assert "expected a model of the server (letters, others), got 'x'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ class Sharding:
     """How the units of a job are made and done.
 
     Attributes:
-        workers: How many processes do the units; None for one a core.
+        workers: How many processes do the units; None for one process on each core.
         unit_bytes: The size of a unit, bytes; None for about a minute of work.
-        max_error_rate: The largest share of rows without a score.
+        max_error_rate: The largest share of rows without a score, from 0 to 1.
         ray: The address of a Ray cluster, "local" for a Ray on this machine, None for no Ray.
     """
 
@@ -42,12 +42,12 @@ class Sharding:
 
     @property
     def processes(self) -> int:
-        """How many processes of this machine do the units."""
+        """How many processes do the units: --workers, or the cores of this machine."""
         return self.workers or cores()
 
     @property
     def wanted(self) -> int | None:
-        """How many processes do the units; None for one on each CPU of a cluster."""
+        """How many processes do the units; None for one actor on each CPU of a cluster."""
         return self.workers if self.ray not in (None, "local") else self.processes
 
 
@@ -57,14 +57,16 @@ def cores() -> int:
 
 
 def is_directory(out: str | None) -> bool:
-    """Return whether -o names a directory: by its last character, or because one is there."""
+    """Return whether -o names a directory: the name ends in /, or a directory of this name exists."""
     return out is not None and (out.endswith(("/", os.sep)) or Path(out).is_dir())
 
 
 def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
     size = None if text is None else parse_size(text)
     if text is not None and not size:
-        raise click.UsageError(f"--unit-size: expected a size such as 500K or 64M, got {text!r:.40}.")
+        raise click.UsageError(
+            f"--unit-size: expected a size in bytes, got {text!r:.40}; write a number and K, M or G, such as 64M."
+        )
     return size
 
 
@@ -94,13 +96,16 @@ OPTIONS = (
         default=0.001,
         show_default=True,
         metavar="SHARE",
-        help="-o DIR/: end the run if more than this share of the rows has no score; what is done is kept.",
+        help="-o DIR/: end the run if more than this share of the rows has no score; the units that are done are kept.",
     ),
 )
 
 
 def sharding_options(function: F) -> F:
-    """Give a verb --workers, --ray, --unit-size and --max-error-rate as one argument `sharding`; refused without -o DIR/."""
+    """Give a verb --workers, --ray, --unit-size and --max-error-rate as one argument `sharding`, a `Sharding`.
+
+    Each of these options is refused without -o DIR/ (`click.UsageError`), and so is a malformed --ray (`BadValue`).
+    """
 
     @functools.wraps(function)
     def with_sharding(
@@ -116,7 +121,7 @@ def sharding_options(function: F) -> F:
         if unheeded and not is_directory(out):
             found = "without" if out is None else f"-o {out}"
             raise click.UsageError(
-                f"{unheeded}: expected only with a directory, -o DIR/, got {found}; end its name in /."
+                f"{unheeded}: expected only with a directory, -o DIR/, got {found}; end the name of the directory in /."
             )
         if ray is not None:
             from pofx.jobs.sharded.on_ray.session import check_address

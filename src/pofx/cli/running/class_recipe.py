@@ -1,4 +1,4 @@
-"""What makes a job of a classifier, in whatever process."""
+"""The options of a job of a classifier, from which any process can make the job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassRecipe:
-    """A job of a classifier without its models; a call loads them and makes the job.
+    """A job of a classifier without its models; a call loads the models and makes the job.
 
     Attributes:
         directory: The directory of the classifier.
@@ -30,7 +30,7 @@ class ClassRecipe:
         documents: The input.
         keep: The fields of the input that the rows repeat.
         out: The file or the directory to be written.
-        keeping: Whether earlier output may be lost.
+        keeping: The options --fresh and --overwrite, which say whether earlier output may be lost.
         reject: The share of ordinary texts that may lose their label; None for no rejection.
         all_classes: Whether the rows hold the posterior of every class.
         with_terms: Whether the rows hold the terms of the numbers.
@@ -69,16 +69,28 @@ class ClassRecipe:
         return Job(lm, self.directory, documents, query, self.out, decided, fresh, overwrite, shell_line)
 
     def __call__(self) -> Job:
-        """Load the classifier without a word, and return the job."""
+        """Load the classifier without a notice on standard error, and return the job."""
         return self.job(self.rows(*load_classifier(self.directory, self.options, self.prior, shown=False)))
 
 
 def load_classifier(
     directory: str, options: ModelOptions | None, prior: str | None, shown: bool = True
 ) -> tuple[Joint, Rejection | None]:
-    """Return the classifier of a directory, with the model from outside that -m names, and the prior asked for.
+    """Return the classifier of a directory, and the log-probabilities of its held-out texts.
 
-    Under another prior log p(x) is another: the texts held out then say nothing.
+    Args:
+        directory: The directory of the classifier.
+        options: The options of the model that the classifier conditions; None where the classifier holds its models.
+        prior: The prior as the user gave it; None for the classifier's own.
+        shown: Whether the loading of the model shows its notices.
+
+    Returns:
+        The classifier, and the `Rejection`. The `Rejection` is None if no text was held out, or if `prior` is given.
+        log p(x) depends on the prior, so log-probabilities of held-out texts under the old prior cannot be compared.
+
+    Raises:
+        BadSource: The directory holds no classifier, or is damaged.
+        BadValue: The model is missing, not needed or another one, or the prior does not fit the labels.
     """
     from pofx.classification.files import load_joint
 

@@ -1,4 +1,4 @@
-"""What makes a job: options that any process can load the model by."""
+"""The options of a job, from which any process can load the model and make the job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class JobRecipe:
         documents: The input.
         rows: The query, and the rows that its answers become.
         out: The file or the directory to be written.
-        keeping: Whether earlier output may be lost.
+        keeping: The options --fresh and --overwrite, which say whether earlier output may be lost.
         decided: Further settings that the numbers depend on, by the name of their option.
         unknown: How an ARPA model reads unknown words.
         deterministic: Whether each text is scored alone.
@@ -59,7 +59,7 @@ class JobRecipe:
         )
 
     def __call__(self) -> Job:
-        """Load the model without a word, and return the job."""
+        """Load the model without a notice on standard error, and return the job."""
         lm = self.options.load(unknown=self.unknown, shown=False)
         if self.deterministic:
             from pofx.transforms.deterministic import deterministic

@@ -35,13 +35,17 @@ def check_rows_out(out: str, rows: RowQuery) -> None:
 
 
 def run_rows(job: Job, make: Callable[[], Job], sharding: Sharding, quiet: bool) -> None:
-    """Run a job to its end; exit code 1 if a row has no score, 130 if interrupted.
+    """Run a job to its end. The exit code is 1 if a row has no score or a unit failed, and 130 after Ctrl-C.
 
     Args:
         job: The job, with its model.
-        make: Makes the same job in a worker; a value that can be pickled.
+        make: A function that makes the same job in a worker; `pickle` must accept it.
         sharding: How the units of a directory are made and done.
         quiet: Whether nothing but warnings is printed.
+
+    Raises:
+        TooManyErrors: More rows have no score than `sharding` allows.
+        BadSource: The input or the output directory is not that of this job.
     """
     from pofx.cli.output.run_job import run_job
 

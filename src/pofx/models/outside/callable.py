@@ -64,24 +64,24 @@ def from_callable(
     sample: Callable[..., Any] | None = None,
     name: str = "",
 ) -> LM | Scorer:
-    """Make an LM of a function that gives next-token distributions, or a `Scorer` of one that gives a number a token.
+    """Make an LM of a function that gives next-token distributions, or a `Scorer` of a function that scores a text.
 
-        next_logprobs(x)[v] = log p(v | x0, x),   score(x)[i] = log p(x_i | x0, x_<i)
+        next_logprobs(x)[v] = log p(v | x0, x),   score(x)[i] = log p(x_i | x0, x_<i);   nats
 
     Every query works on the LM. A `Scorer` has no next-token distribution, so it is no LM, and `audit` alone takes it.
     An LM may have both functions: `score` then scores whole texts, and `audit` compares its numbers with the distributions.
     Every query calls the functions again, and no result is cached.
 
     Args:
-        next_logprobs: A function of the ids of a prefix, which returns log p of every next token, `[V]` nats.
+        next_logprobs: A function of the ids of a prefix without x0, which returns log p of every next token, `[V]` nats.
         vocab: The vocabulary of the ids.
         token_bytes: In place of `vocab`, the bytes that each id spells, None for a control token. A text is then cut from
             its start into the longest tokens that fit.
-        end: The id of EOS; only with `token_bytes`.
-        begin: Whether the function answers for the empty prefix, which is p(x1|x0).
+        end: The id of EOS, whose entry in `token_bytes` is None; None for a model without EOS. Only with `token_bytes`.
+        begin: Whether `next_logprobs([])` is log p(x1 | x0). If not, the LM has no x0, and answers after a prefix alone.
         score: A function of a text, which returns log p of each token, `[t]` nats.
         ends: Whether the last number of `score` belongs to EOS.
-        pieces: A function of a text, which returns the string or bytes to which each number of `score` belongs.
+        pieces: A function of a text, which returns the string or the bytes of the token of each number of `score`.
         unit: The unit of a number of `score`: "byte", "character" or "token"; None for an unknown unit.
         alphabet: All strings that may be the next token of `score`; () where these strings are not known.
         sample: The sampler of the program itself, a function (prefix, n, seed), which draws n next tokens. For an LM the
@@ -89,10 +89,11 @@ def from_callable(
         name: The name of the model in messages.
 
     Returns:
-        An LM with `next_logprobs`, a `Scorer` with `score`.
+        An LM if `next_logprobs` is given, else a `Scorer`.
 
     Raises:
-        BadValue: No function, no vocabulary or two, or an argument of the other function.
+        BadValue: No function, no vocabulary or two, or an argument of the other function. A query raises `BadValue` later,
+            if an answer of `next_logprobs` has another shape than `[V]`, or an answer of `score` is not one number a token.
 
     Right: `audit(from_callable(next_logprobs, token_bytes=[b"a", b"b", None], end=2), texts)`.
     Wrong: `from_callable(lambda ids: probabilities)`, which lacks a vocabulary and returns no logarithms.
@@ -102,10 +103,16 @@ def from_callable(
         if score is None or scored is None:
             raise BadValue(
                 "expected next_logprobs or score, got none",
-                "pass the function that gives whole distributions, if there is one",
+                "pass a function that gives whole distributions, or score",
                 argument="next_logprobs",
             )
-        _refuse(vocab=vocab, token_bytes=token_bytes, end=end, begin=None if begin else begin)
+        _refuse(
+            "without next_logprobs",
+            vocab=vocab,
+            token_bytes=token_bytes,
+            end=end,
+            begin=None if begin else begin,
+        )
         return Scorer(
             name or getattr(score, "__name__", "score"),
             lambda texts: [scored(text) for text in texts],
@@ -115,9 +122,8 @@ def from_callable(
             tuple(alphabet),
             sample,
         )
-    _refuse(
-        pieces=pieces, unit=unit, alphabet=alphabet or None, ends=ends if score is None and ends else None
-    )
+    _refuse("with next_logprobs", pieces=pieces, unit=unit, alphabet=alphabet or None)
+    _refuse("without score", ends=ends if score is None and ends else None)
     if (vocab is None) == (token_bytes is None) or (vocab is not None and end is not None):
         raise BadValue(
             "expected a vocabulary, or token_bytes and end, got "
@@ -137,12 +143,12 @@ def from_callable(
     return PrefixLM(distributions, info, own, passes=passes)
 
 
-def _refuse(**others: object) -> None:
-    """Refuse arguments that belong to the other function."""
+def _refuse(where: str, **others: object) -> None:
+    """Refuse arguments that belong to the other function; `where` says beside which function they have no meaning."""
     for argument, value in others.items():
         if value is not None:
             raise BadValue(
-                f"expected only with the other function, got {value!r:.60}",
+                f"expected no value {where}, got {value!r:.60}",
                 "leave the argument out",
                 argument=argument,
             )
@@ -157,7 +163,7 @@ def _numbers(found: Any) -> Floats:
     if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "fiu"):
         raise BadValue(
             f"expected one number a token, got {numbers.dtype} of shape {list(numbers.shape)}",
-            "return log p of each token, nats",
+            "return log p of each token of the text, nats",
             argument="score",
         )
     return numbers.astype(np.float64)

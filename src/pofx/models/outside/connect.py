@@ -29,24 +29,28 @@ def connect(
 ) -> LM | Scorer:
     """Connect to a model of an OpenAI-style server: an LM where the server shows whole distributions, else a scorer.
 
-    The result is an LM if the server is pofx's own, or if `top_logprobs` can hold every token and every token has a name
-    of its own. Otherwise the result is a `Scorer`, which takes its numbers from an echo of the prompt. No answer of the
-    server is cached, so that an audit detects a server whose answers change.
+        lm.start(n).logp[i, v] = log p(v | x0),   scorer.score([x])[0][i] = log p(x_i | x_<i);   nats
+
+    The result is an LM if the server is pofx's own and `begin` is None. It is an LM, too, if `top_logprobs` can hold every
+    token and every token has a name of its own. Otherwise the result is a `Scorer`, which takes its numbers from an echo of
+    the prompt. No answer of the server is cached, so that an audit detects a server whose answers change.
 
     Args:
         url: The address, with or without `/v1` at its end.
         model: The name of the model; None takes the first model that the server lists.
-        api_key: The key of the server.
+        api_key: The key of the server; None sends no key.
         begin: The token that stands before every text, by its name or id; None takes the BOS that the server names.
-        seconds: The longest time for one answer.
+        seconds: The longest time for one answer, from the request to the last byte; seconds.
 
     Returns:
-        An LM, or a `Scorer`.
+        An LM, which every query takes, or a `Scorer`, which `audit` alone takes.
 
     Raises:
-        BadSource: The server cannot be reached, refuses, has no such model, or shows no log-probabilities.
-        BadValue: The address, the key or `begin` is malformed.
-        MissingExtra: The package httpx2 is not installed.
+        BadSource: The server cannot be reached, refuses, has no such model, or shows no log-probabilities. Later calls of
+            the result raise this error, too.
+        BadValue: The address, the key, `begin` or `seconds` is malformed.
+        NotText: The server cannot tokenise the name `begin`.
+        MissingExtra: The package httpx2 is not installed (`pip install 'pofx[serve]'`).
 
     Right: `audit(connect("http://127.0.0.1:8000", "builtin"), texts)`. Wrong: `pofx.score(connect(url), texts)` with a
     server that shows no whole distributions, since the result is then a `Scorer`.
@@ -54,7 +58,7 @@ def connect(
     if begin is not None and not isinstance(begin, str) and why_not_whole(begin, 0, _LARGEST):
         raise BadValue(
             f"expected the name or the id of a token, got {show_value(begin)}",
-            "pass a text, or a whole number of at least 0",
+            "pass the name as a string, or the id as a whole number of at least 0",
             "begin",
         )
     client = ServerClient(url, api_key, seconds=seconds)
@@ -70,7 +74,7 @@ def _connected(client: ServerClient, model: str | None, begin: str | int | None)
     if model is not None and listed and model not in listed:
         names = ", ".join(listed[:6])
         raise BadSource(
-            f"{client.address}: expected one of its models ({names}), got {model!r:.60}",
+            f"{client.address}: expected a model of the server ({names}), got {model!r:.60}",
             "name a listed model",
         )
     server = Completions(client, model if model is not None else listed[0] if listed else None)

@@ -57,5 +57,5 @@ def cancelled_by(cancellation: Cancellation) -> Iterator[None]:
 
 
 def current_cancellation() -> Cancellation:
-    """Return the flag of the work that runs now; outside `cancelled_by`, a flag that nobody sets."""
+    """Return the cancellation of the work that runs now; outside `cancelled_by`, a new one that no client sets."""
     return _current.get() or Cancellation()

@@ -72,10 +72,8 @@ class SharedLM(LMWrapper):
         self._lock = threading.Lock()
         self._pending: list[Call] = []
         self._steps = 0  # calls in the last computation of steps
-        self._expected, self._until = (
-            0,
-            0.0,
-        )  # how many calls may come when the clients of the last computation ask again, and until when
+        # How many calls may come when the clients of the last computation ask again, and until when a caller waits for them.
+        self._expected, self._until = 0, 0.0
 
     def over(self, lm: LM) -> LM:
         """Return a `SharedLM` of another model, at the same turns."""
@@ -87,13 +85,13 @@ class SharedLM(LMWrapper):
         want: Want = Want(),
         skip: int | Sequence[int] = 0,
     ) -> Trace:
-        """Do as the model does, perhaps in one pass with the paths of other threads."""
+        """Return the trace of the model, which may be computed in one pass with the paths of other threads."""
         ids = [np.asarray(p, dtype=np.int64) for p in paths]
         trace: Trace = self._answer(ForwardCall(paths=ids, want=want, skips=skip_per_path(skip, ids)))
         return trace
 
     def extend(self, state: State, ids: Sequence[Sequence[int]] | Ints) -> State:
-        """Do as the model does, perhaps in one step with the prefixes of other threads."""
+        """Return the state of the model, which may be computed in one step with the prefixes of other threads."""
         new = as_id_rows(ids, state.n)
         if not new.size:
             return state
@@ -105,7 +103,7 @@ class SharedLM(LMWrapper):
         return state
 
     def start(self, n: int) -> State:
-        """Do as the model does, and compute the distribution at once."""
+        """Return the state of the model; its distributions are computed in this turn, and not when they are read."""
 
         def started() -> State:
             state = self.lm.start(n)
@@ -116,7 +114,7 @@ class SharedLM(LMWrapper):
         return self._in_turn(started)
 
     def branches(self, state: State) -> Branches:
-        """Do as the model does, where each growth of the tree takes a turn."""
+        """Return the tree of the model; each growth of the tree takes a turn."""
         return _TurnBranches(self._in_turn(lambda: self.lm.branches(state)), self._in_turn)
 
     def portable(self) -> Portable | None:
@@ -249,7 +247,7 @@ class _TurnBranches:
         self._tree, self._in_turn = tree, in_turn
 
     def grow(self, parent: Ints, token: Ints) -> Iterator[tuple[Ints, Any]]:
-        """Do as the tree does, and hold all distributions of one growth."""
+        """Grow the tree in one turn, and hold all distributions of this growth in memory."""
         yield from self._in_turn(lambda: list(self._tree.grow(parent, token)))
 
 

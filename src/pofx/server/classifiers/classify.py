@@ -47,12 +47,15 @@ async def classify_endpoint(request: Request) -> Response:
 
 
 def _rows(served: ServedClassifier, asked: ClassifyRequest) -> ClassRows:
-    """The query of the verb. Under another prior log p(text) is another: the texts held out then say nothing."""
+    """Return the query of the verb.
+
+    log p(text) depends on the prior, so held-out texts under the prior of the training say nothing about another prior.
+    """
     if asked.reject is not None and asked.prior is not None:
         raise RequestError(
             400,
             "invalid_value",
-            "reject: expected without prior, got both",
+            "reject: expected no value beside prior, got both",
             "reject",
             ("leave one of the two out",),
         )

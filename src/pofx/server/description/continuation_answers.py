@@ -46,7 +46,7 @@ class Rest(MaybeImpossible):
         p: Their mass.
         p_low: A lower bound of the mass.
         p_high: An upper bound of the mass.
-        each_below: An upper bound of the probability of each.
+        each_below: An upper bound of the probability of each single other outcome.
     """
 
     tokens: int = ABSENT
@@ -64,7 +64,7 @@ class NextAnswer(MaybeImpossible):
     Attributes:
         model: The name of the model.
         given: The prefix.
-        warp: How the model was changed, where it was: the outcomes are then those of q.
+        warp: The change from p to q by temperature, top-k or top-p; absent without a change. The outcomes are those of q.
         unit: The kind of outcome.
         top: The likeliest outcomes, likeliest first.
         rest: All other outcomes.
@@ -95,9 +95,9 @@ class TreeNode(MaybeImpossible):
         token: Its token, as people read it.
         bytes: What the token spells, in base64; null for a control token such as EOS.
         nats: log p of the token after its path, nats; 0 for the root.
-        path_nats: log P of all tokens from the root to this one, nats.
+        path_nats: log P of all tokens from the root to the token of this node, nats.
         rest_nats: log P of the path and then any token that is no child, nats; absent where the node has no children.
-        rest_tokens: How many tokens these are.
+        rest_tokens: How many tokens are no child of the node.
     """
 
     parent: int | None

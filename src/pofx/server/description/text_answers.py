@@ -91,7 +91,7 @@ class Word(MaybeImpossible):
     """One word.
 
     Attributes:
-        index: Its number, from 0; null for text that is no word.
+        index: The number of the word, from 0; null for text that is no word.
         word: Its text.
         form: Its text without punctuation.
         length: Its characters.
@@ -100,7 +100,7 @@ class Word(MaybeImpossible):
         start_byte: Where it begins, bytes.
         end_byte: Where it ends, bytes.
         surprisal_nats: −log P of the word and the boundary after it, given the text before it, nats.
-        surprisal_bits: The same in bits.
+        surprisal_bits: The surprisal in bits.
         ending_nats: The part of the surprisal that is of the end of the text, nats.
         bounded: Whether white space or the end of the text follows.
         entropy_nats: The entropy of the next-token distribution where the word begins, nats.
@@ -184,7 +184,7 @@ class Posterior(MaybeImpossible):
         text: The text.
         total_nats: log p(text) of the mixture.
         best: The name of the model that predicts the text best, whatever the prior.
-        regret_nats: The cost of not knowing the model, nats.
+        regret_nats: The cost of not knowing the model: the largest log p(text | model) less `total_nats`, nats.
         models: The models, in order.
         path_nats: The log posterior of each model before each token and after the last; null is log 0.
         terms: What was counted, and under which rules.

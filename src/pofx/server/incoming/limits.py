@@ -12,13 +12,13 @@ LISTED = 500_000
 
 
 def check_texts(param: str, texts: Sequence[str], settings: Settings) -> int:
-    """As `check_bytes`, and refuse more texts than a request may have."""
+    """Do as `check_bytes`, and refuse more texts than a request may have."""
     check_count(param, len(texts), settings)
     return check_bytes(param, texts, settings)
 
 
 def check_bytes(param: str, texts: Sequence[str], settings: Settings) -> int:
-    """An upper bound of the tokens of texts, each of which spells at least one byte.
+    """Return an upper bound of the number of tokens of texts; a token spells at least one byte.
 
     Args:
         param: The field that holds the texts.
@@ -75,7 +75,7 @@ def check_listed(param: str, top: int, n: int) -> None:
             "too_large",
             f"{param}: expected at most {LISTED} likeliest tokens in all, got {top} for each of {n} tokens",
             param,
-            ("split the request", "ask for fewer"),
+            ("split the request", "ask for fewer likeliest tokens"),
         )
 
 

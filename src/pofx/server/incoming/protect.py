@@ -109,7 +109,7 @@ class Protect:
                 403,
                 "host_not_allowed",
                 f"Host: expected {' or '.join(sorted(self._hosts))}, got {shown_headers(names)}",
-                advice=("call the server by one of these names", "start it with a key"),
+                advice=("call the server by one of these names", "start the server with a key"),
             )
 
     def _check_origin(self, headers: Headers) -> None:

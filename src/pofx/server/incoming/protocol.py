@@ -38,7 +38,7 @@ class Protocol(H11Protocol):
                     429,
                     "too_many_connections",
                     f"expected at most {self.most} connections, got more",
-                    advice=("close some", "ask again later"),
+                    advice=("close some connections", "ask again later"),
                     headers={"Retry-After": "1"},
                 )
             )
@@ -104,7 +104,7 @@ class Protocol(H11Protocol):
                 408,
                 "too_slow",
                 f"expected a complete request within {self.seconds:g} s, got a part",
-                advice=("send faster", "split the request"),
+                advice=("send the request faster", "split the request"),
             )
         )
 

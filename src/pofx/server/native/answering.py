@@ -28,10 +28,10 @@ async def answer(
     Args:
         request: The request.
         texts: Its texts and prefixes.
-        count: Returns how many tokens the work reads or draws, once the texts are tokenised.
-        work: Returns the answer.
-        param: The field that holds most of the tokens.
-        field: The field that holds the texts; None where it is `param`.
+        count: A function that tokenises the texts, and returns how many tokens the work reads or draws.
+        work: A function that returns the answer, a record of plain values.
+        param: The field that a refusal of too many tokens names.
+        field: The field that a refusal of too many bytes names; None for `param`.
 
     Raises:
         RequestError: The request has too many bytes or tokens, or the queue is full.
@@ -47,7 +47,7 @@ async def answer(
 
 
 def count_tokens(lm: LM, texts: Iterable[str]) -> int:
-    """The tokens of texts and their ends; a text that the vocabulary cannot spell has none."""
+    """Return how many tokens texts have, each with an EOS; a text that cannot be spelled counts as its EOS alone."""
     return sum(1 + _length(lm, text) for text in texts)
 
 

@@ -98,7 +98,7 @@ class SampleRequest(NativeRequest):
     Attributes:
         n: How many draws.
         given: The prefix that the draws follow.
-        boundary: exact: the first token may begin inside the prefix; token: it begins where the prefix ends.
+        boundary: exact: the first token may begin inside the prefix; token: the first token begins where the prefix ends.
         max_tokens: A draw is cut off after this many tokens; its `ended` is then false.
         seed: The same seed gives the same draws; null for a fresh one.
         temperature: Draws are from p^(1/T), renormalised token by token.

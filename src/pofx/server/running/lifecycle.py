@@ -20,7 +20,7 @@ from pofx.server.incoming.protocol import Protocol
 from pofx.server.settings import Settings
 from pofx.server.work import Desk
 
-# Work that is stopped ends at its next pass. A pass that has not ended so many seconds later ends with the process.
+# Work that is stopped ends at its next pass. If a pass takes longer than so many seconds, the process ends without it.
 LAST_PASS = 10.0
 # How many seconds a connection may idle between two requests. Clients keep connections for longer than uvicorn's 5 s, and
 # a request that meets the end of the connection fails.
@@ -37,6 +37,9 @@ def bind(host: str, port: int) -> socket.socket:
     Args:
         host: A name or an address.
         port: The port; 0 for a free one.
+
+    Returns:
+        The bound socket, which does not listen.
 
     Raises:
         BadValue: This machine does not have the address, or the port is in use.
@@ -81,9 +84,9 @@ def run(app: Starlette, at: socket.socket, settings: Settings, ready: Callable[[
 
     Args:
         app: The application.
-        at: The socket of `bind`.
-        settings: The grace.
-        ready: Called with the port as soon as clients can connect.
+        at: The socket that `bind` returned.
+        settings: The settings, of which `host` and `grace` are read.
+        ready: A function that is called with the port as soon as clients can connect.
 
     Raises:
         BadValue: Another process took the port while the models were loaded.

@@ -24,7 +24,7 @@ NUMBERS = 1 << 24
 
 
 async def infill_endpoint(request: Request) -> Response:
-    """Answer one request. A draw has the tokens of a middle and those of the suffix."""
+    """Answer one request, in which each draw counts as the tokens of a middle and the tokens of the suffix."""
     app = request.app.state
     asked = await read_body(request, InfillRequest, app.settings)
     served = app.table.model(asked.model)
@@ -35,7 +35,7 @@ async def infill_endpoint(request: Request) -> Response:
             "too_large",
             f"n: expected at most {most} draws of a model of {lm.vocab.size} tokens, got {asked.n}",
             "n",
-            ("ask for fewer",),
+            ("ask for fewer draws",),
         )
 
     def work() -> dict[str, Any]:
