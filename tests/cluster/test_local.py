@@ -52,6 +52,9 @@ with ray_session("local", 1) as ray:
     got = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, timeout=60)
     print(got.returncode, "connected" in got.stdout)
 print("RAY_AUTH_MODE" in os.environ)
+# Ray keeps the token of the first session.
+with ray_session("local", 1) as ray:
+    print(ray.cluster_resources()["CPU"])
 """
 # 127.0.0.1 in /proc/net/tcp, and the same address in /proc/net/tcp6.
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
@@ -60,13 +63,14 @@ LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 def test_a_ray_of_this_machine_listens_on_loopback_and_asks_for_a_token() -> None:
     got = subprocess.run([sys.executable, "-c", LISTENING], capture_output=True, text=True, check=False)
     assert got.returncode == 0, got.stderr
-    listening, modes, without, with_token, left = got.stdout.splitlines()
+    listening, modes, without, with_token, left, again = got.stdout.splitlines()
     assert len(listening.split()) >= 3
     assert set(listening.split()) <= LOOPBACK
     assert modes == "0o600 0o700 64"
     assert without == "1 False True"
     assert with_token == "0 True"
     assert left == "False"
+    assert again == "1.0"
 
 
 def pofx(*arguments: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import socket
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from pofx.errors import Argument, BadSource, BadValue, require
+from pofx.errors import Advice, Argument, BadSource, BadValue, require
 
 LOCAL = "local"
 # The smallest store of objects that Ray starts with. Units and records are messages of some hundred bytes.
@@ -90,15 +91,23 @@ def _own(ray: ModuleType, private: Path, workers: int) -> Iterator[ModuleType]:
     # Ray lets everybody write to its directory, so that this directory is inside a private one.
     directory = private / "r"
     directory.mkdir()
-    ray.init(
-        address=LOCAL,
-        num_cpus=workers,
-        include_dashboard=False,
-        object_store_memory=_STORE,
-        log_to_driver=False,
-        logging_level="error",
-        _temp_dir=str(directory),
-    )
+    try:
+        ray.init(
+            address=LOCAL,
+            num_cpus=workers,
+            include_dashboard=False,
+            object_store_memory=_STORE,
+            log_to_driver=False,
+            logging_level="error",
+            _temp_dir=str(directory),
+        )
+    except (OSError, RuntimeError, ValueError) as e:
+        ray.shutdown()
+        said = (str(e).splitlines() or [type(e).__name__])[0]
+        raise BadSource(
+            f"ray: expected to start Ray on this machine, got: {said:.200}",
+            Advice("use processes without Ray", "ray=None", "--workers"),
+        ) from e
     try:
         if not ray.util.get_node_ip_address().startswith("127."):
             raise BadSource(
@@ -114,7 +123,7 @@ def _private(directory: Path) -> Mapping[str, str]:
     """Return the variables of a private Ray, with a token that only this user can read."""
     token = directory / "token"
     with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
-        f.write(secrets.token_hex(32))
+        f.write(_token())
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
@@ -123,6 +132,12 @@ def _private(directory: Path) -> Mapping[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
+
+
+@functools.cache
+def _token() -> str:
+    """Return the token of this process. Ray reads a token once a process, so that a second session has the same one."""
+    return secrets.token_hex(32)
 
 
 @contextmanager
