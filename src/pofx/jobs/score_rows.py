@@ -99,7 +99,7 @@ class ScoreRows:
         return block_size(lm)
 
     def bind(self, lm: LM) -> Query[Scored]:
-        """`score` of this model, with entropy, rank and likeliest tokens where the columns hold them."""
+        """Return `score` of this model, with entropy, rank and likeliest tokens where the columns hold them."""
         from pofx.lm.trace import Want
         from pofx.queries.scoring.score import score
 

@@ -41,13 +41,19 @@ def make_app(
     settings: Settings = Settings(),
     classifiers: Sequence[tuple[str, Joint, Rejection | None]] = (),
 ) -> Starlette:
-    """The application of a server.
+    """Make the application of a server.
 
     Args:
         models: Each name and its model, as `pofx.load` gives it.
         settings: The limits.
         classifiers: Each name and its classifier, as `load_joint` gives it. A classifier that conditions one of `models` has
             that very object.
+
+    Returns:
+        The application, whose `state.golden` holds the numbers that each model gives now.
+
+    Right: `make_app([("toy", lm)], Settings(api_key=key))`. Wrong: two models of one name, of which only the last is
+    served.
     """
     routes = [
         *PAGE_ROUTES,

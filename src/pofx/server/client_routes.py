@@ -17,7 +17,7 @@ from pofx.server.tokens.endpoints import detokenize, tokenize, tokenizer_info
 
 
 def client_routes() -> list[Route | Mount]:
-    """The paths of OpenAI's clients and of lm-eval, for all models and for each."""
+    """Return the routes of OpenAI's clients and of lm-eval, for all models together and for each model."""
     return [
         *_paths(False),
         Mount("/begin", routes=_paths(True)),

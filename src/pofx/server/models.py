@@ -12,14 +12,14 @@ from pofx.server.table import ServedModel
 
 
 async def list_models(request: Request) -> Response:
-    """All models; at the address of one model this one alone, since no other answers there."""
+    """Answer with all models; at the address of one model, with that model alone, since no other model answers there."""
     table, at = request.app.state.table, request.path_params.get("served")
     data = [_record(m) for m in (table if at is None else [table.model(at)])]
     return json_response({"object": "list", "data": data})
 
 
 async def find_model(request: Request) -> Response:
-    """The model of a name."""
+    """Answer with the model of a name; `RequestError` 404 for an unknown name."""
     return json_response(_record(request.app.state.table.asked_for(request, request.path_params["name"])))
 
 

@@ -193,7 +193,7 @@ class Desk:
 
 
 def too_late(seconds: float) -> RequestError:
-    """The refusal of work that has taken too long."""
+    """Return the refusal of work that has taken longer than `seconds`: status 503, code `timeout`."""
     return RequestError(
         503,
         "timeout",
@@ -207,7 +207,7 @@ def too_late(seconds: float) -> RequestError:
 
 
 def shutting_down() -> RequestError:
-    """The refusal of a server that shuts down."""
+    """Return the refusal of a server that shuts down: status 503, code `shutting_down`."""
     return RequestError(
         503,
         "shutting_down",
@@ -218,7 +218,7 @@ def shutting_down() -> RequestError:
 
 
 def _caught(work: Callable[[], R]) -> tuple[R | None, Exception | None]:
-    """The result of work or its exception, as a value: a task group would wrap what is raised inside it."""
+    """Return the result of work or its exception as a value, since a task group would wrap an exception."""
     try:
         return work(), None
     except Exception as e:

@@ -36,7 +36,7 @@ class Prefixes:
         return Prefixes([self.rows[i] for i in rows])
 
     def cat(self, others: Sequence[Prefixes], /) -> Prefixes:
-        """These prefixes, followed by the others."""
+        """Return these prefixes, followed by the others."""
         return Prefixes([*self.rows, *(row for other in others for row in other.rows)])
 
 

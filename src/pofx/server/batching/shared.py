@@ -118,11 +118,11 @@ class SharedLM(LMWrapper):
         return _TurnBranches(self._in_turn(lambda: self.lm.branches(state)), self._in_turn)
 
     def portable(self) -> Portable | None:
-        """As the model itself."""
+        """Return the portable arithmetic of the model itself."""
         return self.lm.portable()
 
     def termination(self, lengths: Sequence[int]) -> Termination | None:
-        """As the model itself."""
+        """Return the termination of the model itself, which is computed in a turn."""
         return self._in_turn(lambda: self.lm.termination(lengths))
 
     def _answer(self, call: Call) -> Any:

@@ -75,7 +75,7 @@ def _rows(served: ServedClassifier, asked: ClassifyRequest) -> ClassRows:
 
 
 def _prior(joint: Joint, prior: str | dict[str, float]) -> Any:
-    """A prior as `Joint.with_prior` takes it: JSON names a class by the text of its label."""
+    """Return a prior as `Joint.with_prior` takes it; JSON names a class by the text of its label."""
     if isinstance(prior, str):
         return prior
     named = {str(label): label for label in joint.classes}

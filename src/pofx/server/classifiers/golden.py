@@ -30,7 +30,7 @@ class GoldenText:
     said: NDArray[np.float64]
 
     def distance(self, joint: Joint) -> float:
-        """The largest difference to the start, over log p(x | t) and log P(t | x) of all classes, in nats a token."""
+        """Return the largest difference from the start, over log p(x | t) and log P(t | x) of all classes, nats a token."""
         return moved_by(_said(joint, self.text), self.said) / self.tokens
 
 

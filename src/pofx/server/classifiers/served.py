@@ -46,7 +46,7 @@ class Classifiers:
         return iter(self._classifiers.values())
 
     def classifier(self, name: str | None) -> ServedClassifier:
-        """The classifier of a name; the first one for a request that names none.
+        """Return the classifier of a name, or the first classifier if `name` is None.
 
         Raises:
             RequestError: 422 where the server has no classifier, 404 where none has this name.

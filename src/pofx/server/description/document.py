@@ -121,7 +121,7 @@ def _operation_id(path: str) -> str:
 
 
 def _link(link: dict[str, Any], before: str) -> dict[str, Any]:
-    """A link from an answer to an operation at the same address."""
+    """Return a link from an answer to an operation at the same address."""
     out = {**link, "operationId": _operation_id(f"{before}/{link['operationId']}")}
     if "{served}" in before:
         out["parameters"] = {**link.get("parameters", {}), "served": "$request.path.served"}

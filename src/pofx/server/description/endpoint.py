@@ -24,5 +24,5 @@ async def openapi_endpoint(request: Request) -> Response:
 
 @lru_cache(maxsize=4)
 def _written(names: tuple[str, ...], complete: tuple[str, ...]) -> bytes:
-    """The description, which takes 0.1 s to write, and stays the same as long as the server runs."""
+    """Write the description, which takes 0.1 s, and stays the same as long as the server runs."""
     return json_bytes(document(names, complete))

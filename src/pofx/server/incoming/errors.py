@@ -61,7 +61,7 @@ class RequestError(Exception):
 
 
 def refusal(error: RequestError) -> Response:
-    """The answer to a request that is refused."""
+    """Return the answer to a request that is refused."""
     record = _record(error.status, error.code, error.message, error.param, error.advice)
     if error.offset is not None:
         record["offset"] = error.offset
@@ -69,12 +69,12 @@ def refusal(error: RequestError) -> Response:
 
 
 def failure(error: PofxError) -> Response:
-    """The answer to a request that a model or a query refused."""
+    """Return the answer to a request that a model or a query refused."""
     return json_response({"error": failure_record(error)}, _STATUS.get(error.code, 400))
 
 
 def failure_record(error: PofxError) -> dict[str, Any]:
-    """An error of a model or a query as the object `error` of an answer."""
+    """Return an error of a model or a query as the object `error` of an answer."""
     status = _STATUS.get(error.code, 400)
     param = None if error.argument is None else error.argument.python
     code = "context_length_exceeded" if error.code == "too-long" else error.code

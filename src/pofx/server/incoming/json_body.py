@@ -83,7 +83,7 @@ def _check_headers(headers: Headers, media_type: str, most: int) -> None:
 
 
 def shown_headers(values: Iterable[str]) -> str:
-    """The value of a header, shortened, without control characters of terminals and logs."""
+    """Return the values of a header for a message: shortened, without control characters; "none" for no value."""
     return ", ".join(ascii(v[:60]) for v in list(values)[:2]) or "none"
 
 
@@ -101,7 +101,7 @@ async def _received(request: Request, most: int, more: Callable[[int], None]) ->
 
 
 def too_large(most: int) -> RequestError:
-    """The refusal of a body of more bytes than are read."""
+    """Return the refusal of a body of more than `most` bytes: status 413."""
     return RequestError(
         413,
         "too_large",
@@ -145,7 +145,7 @@ def _wrong(text: bytes, path: tuple[int | str, ...], said: str, advice: tuple[st
 def _crowded(
     value: object, path: tuple[int | str, ...], most: int
 ) -> tuple[tuple[int | str, ...], int] | None:
-    """The path and length of the first list that holds more than any request needs.
+    """Return the path and the length of the first list of more than `most` items; None without such a list.
 
     A validator would note a fault for each of a million items.
     """

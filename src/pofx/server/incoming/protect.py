@@ -54,7 +54,7 @@ def check_settings(settings: Settings) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Return whether only this machine reaches an address."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -153,7 +153,7 @@ def _without_port(host: str) -> str:
 
 
 def _preflight() -> Response:
-    """The answer to a browser that asks whether it may send JSON and a key."""
+    """Return the answer to a browser that asks whether it may send JSON and a key."""
     return Response(
         status_code=204,
         headers={

@@ -17,7 +17,7 @@ LEAST, MOST = -(1 << 63), (1 << 64) - 1
 
 
 def stated(**limits: Any) -> Any:
-    """A part of a type: keywords of JSON Schema that are stated, and checked elsewhere."""
+    """Return a part of a type: keywords of JSON Schema that the description states, and other code checks."""
     return Field(json_schema_extra=limits)
 
 

@@ -15,5 +15,5 @@ def json_bytes(record: Any) -> bytes:
 
 
 def json_response(record: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer of one JSON value."""
+    """Return an answer of one JSON value."""
     return Response(json_bytes(record), status, headers, media_type="application/json")

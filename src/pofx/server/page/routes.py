@@ -26,14 +26,14 @@ _KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 async def page(request: Request) -> Response:
-    """The page, which asks the native endpoints."""
+    """Answer with the page, which asks the native endpoints."""
     return Response(
         built("live/index.html"), media_type="text/html", headers={**_HEADERS, "Cache-Control": "no-cache"}
     )
 
 
 async def asset(request: Request) -> Response:
-    """A script or a style sheet of the page."""
+    """Answer with a script or a style sheet of the page; `RequestError` 404 for another name."""
     name = request.path_params["name"]
     body = live_files().get(name)
     if body is None:

@@ -78,7 +78,7 @@ def _check_size(metadata: Any, columns: int) -> None:
 
 
 def _kind(arrow: Any, of: Any) -> str | None:
-    """How the cells of a column become values, "shown" by their text; None for lists, bytes and others."""
+    """Return how the cells of a column become values: "shown" means by their text; None for lists, bytes and other types."""
     is_ = arrow.types
     if is_.is_string(of) or is_.is_large_string(of):
         return "text"
@@ -92,7 +92,7 @@ def _kind(arrow: Any, of: Any) -> str | None:
 
 
 def _text_bytes(arrow: Any, column: Any) -> int:
-    """The bytes of all texts of a column, each as often as it stands there, before any of them is made."""
+    """Return the bytes of all texts of a column, each counted as often as it occurs, before any text is decoded."""
     if not arrow.types.is_dictionary(column.type):
         return 0
     sizes = arrow.compute.binary_length(column.dictionary)

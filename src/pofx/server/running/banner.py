@@ -18,7 +18,7 @@ UNBOUNDED = 8_000
 def banner(
     models: Iterable[ServedModel], settings: Settings, port: int, classifiers: Iterable[ServedClassifier] = ()
 ) -> str:
-    """The lines to show.
+    """Return the lines that a server prints at its start, joined by line ends.
 
     Args:
         models: The models, the first of which answers requests that name none.
@@ -39,12 +39,12 @@ def banner(
 
 
 def address(settings: Settings, port: int) -> str:
-    """The address of the page, by which a client on this machine reaches the server."""
+    """Return the address of the page, by which a client on this machine reaches the server."""
     return f"http://{_reached(settings.host)}:{port}"
 
 
 def _commands(served: ServedModel, base: str, several: bool, keyed: bool) -> list[str]:
-    """The commands that ask one model: lm-eval, and curl."""
+    """Return the commands that ask one model, with lm-eval and with curl."""
     # lm-eval names no model when it tokenises, so each of several has an address of its own.
     own = f"{base}/models/{served.name}" if several else base
     # lm-eval sends ids without x0. A model that was trained after x0 puts x0 there itself; for any other /begin does.
@@ -71,7 +71,7 @@ def _commands(served: ServedModel, base: str, several: bool, keyed: bool) -> lis
 
 
 def model_line(served: ServedModel) -> str:
-    """The line of a model, with the x0 before its texts."""
+    """Return the line of a model, which names its x0."""
     lm = served.lm
     if lm.begin.known == "assumed":
         return f"{served.name}: x0 is {lm.begin.text or lm.begin.id!r}, assumed: numbers of first tokens depend on it"
@@ -88,7 +88,7 @@ def model_line(served: ServedModel) -> str:
 
 
 def classifier_line(served: ServedClassifier) -> str:
-    """A classifier and its first labels."""
+    """Return the line of a classifier, with its first six labels."""
     labels = [str(label) for label in served.joint.classes]
     shown = [t if t.isprintable() else ascii(t) for t in labels[:6]]
     more = f" and {len(labels) - 6} more" if len(labels) > 6 else ""
@@ -96,7 +96,7 @@ def classifier_line(served: ServedClassifier) -> str:
 
 
 def _reached(host: str) -> str:
-    """The name by which a client on this machine reaches the server."""
+    """Return the name by which a client on this machine reaches the server."""
     if host in ("0.0.0.0", "::", ""):  # noqa: S104  (shown, not bound)
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

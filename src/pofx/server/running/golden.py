@@ -30,12 +30,12 @@ class Golden:
     logp: NDArray[np.float64]
 
     def distance(self, lm: LM) -> float:
-        """The largest difference of a token's log p to its value when the server started, in nats."""
+        """Return the largest difference of a token's log p from its value at the start of the server, nats."""
         return moved_by(_read(lm, self.path, self.skip), self.logp)
 
 
 def moved_by(now: NDArray[np.float64], then: NDArray[np.float64]) -> float:
-    """The largest difference of two arrays of log-probabilities, in nats; −∞ twice is no difference."""
+    """Return the largest difference of two arrays of log-probabilities, nats; −∞ in both arrays is no difference."""
     moved = now != then
     return float(np.max(np.abs(now[moved] - then[moved]), initial=0.0))
 

@@ -66,7 +66,7 @@ class Metrics:
         self.passes.observe(seconds)
 
     def text(self) -> bytes:
-        """All numbers, in the text format of Prometheus."""
+        """Return all numbers in the text format of Prometheus."""
         return generate_latest(self._registry)
 
 

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route, compile_path
 
 
 def templates(routes: Iterable[BaseRoute], before: str = "") -> Iterator[str]:
-    """The path of each route, with `{name}` for a part that the client chooses.
+    """Yield the path of each route, with `{name}` for a part that the client chooses.
 
     The path of a mount stands before the paths inside.
     """
@@ -39,6 +39,6 @@ class Labels:
                 self._parts.append((pattern, label))
 
     def of(self, path: str) -> str:
-        """The label of a path; "other" for a path that is none of them."""
+        """Return the label of a path; "other" for an unknown path."""
         whole = self._whole.get(path)
         return whole or next((label for pattern, label in self._parts if pattern.match(path)), "other")

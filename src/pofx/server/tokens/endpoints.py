@@ -49,7 +49,7 @@ class DetokenizeRequest(BaseModel):
 
 
 async def tokenize(request: Request) -> Response:
-    """The ids of a text."""
+    """Answer with the ids of a text."""
     app = request.app.state
     asked = await read_body(request, TokenizeRequest, app.settings)
     served = app.table.asked_for(request, asked.model)
@@ -78,7 +78,7 @@ def _ids(served: ServedModel, text: str, add_special_tokens: bool) -> list[int]:
 
 
 async def detokenize(request: Request) -> Response:
-    """The text of ids, and its bytes in base64, since bytes that are not UTF-8 are U+FFFD in the text."""
+    """Answer with the text of ids, and its bytes in base64, since bytes that are not UTF-8 are U+FFFD in the text."""
     app = request.app.state
     asked = await read_body(request, DetokenizeRequest, app.settings)
     served = app.table.asked_for(request, asked.model)
@@ -94,7 +94,7 @@ def _detokenized(served: ServedModel, ids: list[int]) -> dict[str, Any]:
 
 
 async def tokenizer_info(request: Request) -> Response:
-    """The names of x0 and EOS."""
+    """Answer with the names and ids of x0 and EOS, and the sizes of vocabulary and context."""
     served = request.app.state.table.asked_for(request, request.query_params.get("model"))
     return json_response(
         {

@@ -7,7 +7,7 @@ from pofx.vocab.vocabulary import BEGIN_TEXT, END_TEXT
 
 
 def begin_id(served: ServedModel) -> int | None:
-    """The id of x0: V where x0 is not in the vocabulary, None where there is no x0."""
+    """Return the id of x0: V where x0 is not in the vocabulary, None for a model without x0."""
     begin = served.lm.begin
     if begin.known == "none":
         return None
@@ -15,7 +15,7 @@ def begin_id(served: ServedModel) -> int | None:
 
 
 def begin_name(served: ServedModel) -> str | None:
-    """The name of x0; None where there is no x0."""
+    """Return the name of x0; None for a model without x0."""
     i = begin_id(served)
     if i is None:
         return None
@@ -27,7 +27,7 @@ def begin_name(served: ServedModel) -> str | None:
 
 
 def end_name(served: ServedModel) -> str | None:
-    """The name of EOS; None where texts never end."""
+    """Return the name of EOS; None for a model without EOS."""
     vocab = served.lm.vocab
     if vocab.end is None:
         return None
@@ -35,12 +35,12 @@ def end_name(served: ServedModel) -> str | None:
 
 
 def special_ids(served: ServedModel) -> dict[str, int]:
-    """The ids of EOS and x0, by their names."""
+    """Return the ids of EOS and x0, by their names."""
     ids = {end_name(served): served.lm.vocab.end, begin_name(served): begin_id(served)}
     return {name: i for name, i in ids.items() if name is not None and i is not None}
 
 
 def control_names(served: ServedModel) -> dict[int, str]:
-    """The name of each id that spells nothing."""
+    """Return the name of each id that spells nothing."""
     named = {i: name for name, i in served.lm.vocab.control.names.items()}
     return {**named, **{i: name for name, i in special_ids(served).items()}}

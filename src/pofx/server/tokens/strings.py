@@ -23,13 +23,13 @@ class TokenStrings:
         self._vocab, self._as_ids, self._names = served.lm.vocab, as_ids, control_names(served)
 
     def piece(self, i: int, first: bool) -> bytes:
-        """The bytes that an id adds to a text; `first` says that no id before it spells a byte."""
+        """Return the bytes that an id adds to a text; `first` says that no earlier id spells a byte."""
         if i >= self._vocab.size:
             return b""
         return self._vocab.pieces([i])[0] if first else self._vocab.token_bytes[i] or b""
 
     def plain(self, i: int, first: bool = False) -> str:
-        """The string of one id."""
+        """Return the string of one id; `first` as for `piece`."""
         if self._as_ids:
             return f"token_id:{i}"
         if i >= self._vocab.size or self._vocab.token_bytes[i] is None:
@@ -41,7 +41,7 @@ class TokenStrings:
             return "bytes:" + "".join(f"\\x{b:02x}" for b in spelled)
 
     def keys(self, ids: Sequence[int], first: bool = False) -> list[str]:
-        """A different string for each of several ids; an id whose string is taken is "token_id:N"."""
+        """Return a different string for each of several ids; an id whose string is taken is "token_id:N"."""
         out: dict[str, None] = {}
         for i in ids:
             name = self.plain(i, first)

@@ -46,7 +46,7 @@ _SHOWN = 60
 
 
 def first_fault(error: ValidationError, record: Any) -> tuple[tuple[int | str, ...], str]:
-    """The path of the first value that is wrong, and the message without the name of its field.
+    """Return the path of the first value that is wrong, and the message without the name of its field.
 
     Args:
         error: The error of the validation of `record`.
@@ -69,7 +69,7 @@ def first_fault(error: ValidationError, record: Any) -> tuple[tuple[int | str, .
 
 
 def _path(fault: Any, record: Any) -> tuple[tuple[int | str, ...], tuple[int | str, ...]]:
-    """The parts of the location of a fault that name values, and the parts that name branches of a union."""
+    """Return the parts of the location of a fault that name values, and the parts that name branches of a union."""
     absent = fault["type"] == "missing"
     path: list[int | str] = []
     branch: list[int | str] = []
@@ -106,7 +106,7 @@ def _got(fault: Mapping[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, shortened."""
+    """Return a value as JSON of at most 60 characters, for a message."""
     if isinstance(value, str):
         value = value[: _SHOWN + 1]
     elif isinstance(value, list):

@@ -14,7 +14,7 @@ _INSIDE = re.compile(rb'(?s)(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{}])')
 
 
 def offset_of(text: bytes, path: Sequence[int | str]) -> int:
-    """The byte at which the value at a path begins.
+    """Return the byte at which the value at a path begins.
 
     Args:
         text: JSON text that a parser has accepted, with no key twice.
@@ -57,7 +57,7 @@ def _after_comma(text: bytes, at: int) -> int:
 
 
 def _skip(text: bytes, at: int) -> int:
-    """The end of the value that begins here."""
+    """Return the end of the value that begins at `at`."""
     first = text[at : at + 1]
     if first == b'"':
         found = _STRING.match(text, at)

@@ -71,7 +71,7 @@ def structural_fault(text: bytes) -> Fault | None:
 
 
 def _spelled(key: bytes) -> bytes:
-    r"""A key without its escapes: `"\u0061"` is the key `"a"`."""
+    r"""Return a key without its escapes: `"\u0061"` is the key `"a"`."""
     if b"\\" not in key:
         return key[1:-1]
     try:

@@ -51,7 +51,7 @@ async def tree_endpoint(request: Request) -> Response:
 
 
 def tree_record(tree: ContinuationTree, vocab: Vocab) -> dict[str, Any]:
-    """A tree as a list of nodes, each with the number of its parent."""
+    """Return a tree as a list of nodes, each with the number of its parent."""
     return {
         "given": tree.given,
         "after": list(tree.after),

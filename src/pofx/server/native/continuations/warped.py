@@ -8,7 +8,7 @@ from pofx.transforms.warp import warp
 
 
 def warped(lm: LM, asked: NextRequest | SampleRequest) -> LM:
-    """The model, or q where a field of the request warps it."""
+    """Return the model, or the distribution q of the model under the temperature, top-k or top-p of the request."""
     if asked.temperature is None and asked.top_k is None and asked.top_p is None:
         return lm
     return warp(lm, 1.0 if asked.temperature is None else asked.temperature, asked.top_k, asked.top_p)

@@ -25,7 +25,7 @@ async def audit_endpoint(request: Request) -> Response:
 
 
 def audit_record(served: ServedModel) -> dict[str, Any]:
-    """The x0 and EOS that the server scores with, and the kept verdict."""
+    """Return the x0 and EOS that the server scores with, and the kept verdict."""
     lm = served.lm
     kept, advice = None, list[str]()
     try:

@@ -22,7 +22,7 @@ async def vocabulary_endpoint(request: Request) -> Response:
 
 
 def vocabulary_record(served: ServedModel) -> dict[str, Any]:
-    """The vocabulary of a model: for each id the base64 of its bytes, and null for a control token, which spells none."""
+    """Return the vocabulary of a model: for each id the base64 of its bytes, and null for a control token."""
     lm = served.lm
     return {
         "model": served.name,

@@ -34,7 +34,7 @@ async def begins_endpoint(request: Request) -> Response:
 
 
 def begin_record(row: TextAfter) -> dict[str, Any]:
-    """One candidate: the first factor of the text, all others together, and the total; or why there is none."""
+    """Return the record of one candidate: the first term, the sum of the other terms, and the total, or an error."""
     out: dict[str, Any] = {"name": row.name, "id": row.id, "role": row.role, "current": row.current}
     if row.scored is None:
         assert row.error is not None  # noqa: S101  (ours: a row has a score or an error)

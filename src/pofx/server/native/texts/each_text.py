@@ -24,7 +24,7 @@ class _OfTheRequest(Exception):
 
 
 def prefix_of_each(given: str | Sequence[str], n: int) -> list[str]:
-    """One prefix for each of n texts.
+    """Return one prefix for each of n texts.
 
     Raises:
         RequestError: There are more or fewer prefixes than texts.

@@ -52,7 +52,7 @@ async def posterior_endpoint(request: Request) -> Response:
 
 
 def is_complete(served: ServedModel) -> bool:
-    """Whether a model has x0 and EOS, so that it can be compared with every other such model."""
+    """Return whether a model has x0 and EOS, so that it can be compared with every other such model."""
     return served.lm.begin.known != "none" and served.lm.vocab.end is not None
 
 
