@@ -58,6 +58,9 @@ def is_held_out(text: str | bytes, held_out: float, seed: int = 0) -> bool:
     Raises:
         NotText: The document has a lone surrogate.
     """
+    if not held_out:
+        to_bytes(text)  # refuses a lone surrogate, as every share does
+        return False
     key = str(int(seed)).encode("ascii")
     code = hashlib.blake2b(to_bytes(text), digest_size=8, key=key).digest()
     return int.from_bytes(code, "big") < held_out * 2.0**64

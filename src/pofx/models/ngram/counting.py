@@ -122,6 +122,15 @@ def counted_blocks(
         yield BlockCounts(both, docs, int(event.sum()))
 
 
+def closed(ids: NDArray[np.integer], end: int | None) -> NDArray[np.int64]:
+    """Return the ids of a document with EOS after them, if there is an EOS."""
+    out = np.empty(len(ids) + (end is not None), dtype=np.int64)
+    out[: len(ids)] = ids
+    if end is not None:
+        out[-1] = end
+    return out
+
+
 class HeldCounts:
     """Counts of blocks that are held in memory, merged as they come. Local to one count.
 
@@ -170,13 +179,14 @@ def _blocks(
     Each piece begins with `order` codes of context. The context is padding at the start of a document. A document longer
     than a block is cut, and the context of its next piece is the end of the piece before.
     """
-    gap = np.zeros(order, dtype=np.uint64)
-    head = np.array([codes.begin] if begin else [], dtype=np.uint64)
+    front = np.array([0] * order + [codes.begin] * begin, dtype=np.uint64)
     pieces: list[NDArray[np.uint64]] = []
     held = docs = 0
     for ids in documents:
         docs += 1
-        text = np.concatenate([gap, head, ids.astype(np.uint64) + np.uint64(1)])
+        text = np.empty(len(front) + len(ids), dtype=np.uint64)
+        text[: len(front)] = front
+        np.add(ids, 1, out=text[len(front) :], casting="unsafe")
         for at in range(order, len(text), block):
             pieces.append(text[at - order : at + block])
             held += len(pieces[-1])

@@ -19,7 +19,7 @@ from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.lm.window_rule import WindowRule
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import shorten_histories, termination
-from pofx.models.ngram.counting import Codes, count_ngrams
+from pofx.models.ngram.counting import Codes, closed, count_ngrams
 from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.models.specs import NgramSpec
 from pofx.values import check_ids
@@ -223,8 +223,7 @@ def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vo
         spec: The order, the smoothing, and whether there is an x0.
         vocab: The vocabulary of the ids.
     """
-    end = [] if vocab.end is None else [vocab.end]
-    whole = (np.append(ids, end).astype(np.int64) for ids in documents)
+    whole = (closed(ids, vocab.end) for ids in documents)
     counts = count_ngrams(whole, vocab.size, spec.order, spec.begin)
     levels = smooth(counts, vocab.size, spec.smoothing, spec.alpha, Codes(vocab.size).begin)
     return NgramLM(vocab, counts.table, levels, spec.begin)

@@ -15,7 +15,7 @@ import numpy as np
 from pofx.errors import no_documents
 from pofx.files.tensor_file import RawTensor, join_tensors
 from pofx.lm.fitted_documents import DocumentRecorder, FittedDocuments, join_records
-from pofx.models.ngram.counting import Codes
+from pofx.models.ngram.counting import Codes, closed
 from pofx.models.ngram.external.columns import full_disk
 from pofx.models.ngram.external.levels import build_levels
 from pofx.models.ngram.external.merging import merge_runs
@@ -29,7 +29,7 @@ from pofx.vocab.vocabulary import Vocab, to_bytes
 Unit = Callable[[], Iterable[str | bytes]]
 
 # What a process takes before it counts anything: Python, numpy, and a piece of the input.
-PROCESS = 64 << 20
+PROCESS = 80 << 20
 _LEAST = 1 << 20
 # The arrays of a step of smoothing take about so many bytes a row, temporary ones included.
 _ROW = 160
@@ -140,13 +140,12 @@ def count_unit(
     number, unit = numbered
     recorder = DocumentRecorder()
     n_bytes = 0
-    end = [] if vocab.end is None else [vocab.end]
 
     def ids() -> Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]]:
         nonlocal n_bytes
         for text in recorder.record(unit()):
             n_bytes += len(to_bytes(text))
-            yield np.append(vocab.encode_array(text), end).astype(np.int64)
+            yield closed(vocab.encode_array(text), vocab.end)
 
     runs = write_runs(ids(), vocab.size, spec.order, spec.begin, str(scratch / f"unit-{number}"), memory)
     return Counted(runs, recorder.finish(), n_bytes)

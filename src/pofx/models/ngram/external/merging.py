@@ -13,7 +13,7 @@ from pofx.models.ngram.external.runs import Run
 # How many runs are merged at once. With more runs the pieces that are read of each become small.
 FAN_IN = 32
 # How many copies of its rows a step of the merge makes: the pieces, their concatenation, the order, the sorted rows.
-_COPIES = 5
+_COPIES = 8
 _LEAST_PIECE = 64
 
 
