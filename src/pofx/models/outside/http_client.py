@@ -169,6 +169,7 @@ class ServerClient:
 
         Raises:
             BadSource: The server cannot be reached, is too slow, or sends more than `most_bytes`.
+            BadValue: The address cannot be asked.
         """
         if question is not None:
             content = json.dumps(question, allow_nan=False).encode()
