@@ -112,6 +112,25 @@ def test_a_full_disk_is_an_error_that_names_the_disk(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def _die():
+    os._exit(9)
+
+
+def test_a_worker_that_dies_is_an_error(tmp_path):
+    units = [partial(_texts, ["a b"]), _die]
+    with pytest.raises(pofx.BadValue, match="workers: expected processes that live"):
+        fit_and_save(units, NgramSpec(2), vocab_for("bytes", (), True), tmp_path / "model", 0, workers=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_counts_of_a_killed_fit_are_removed(tmp_path):
+    (tmp_path / ".model.counts").mkdir()
+    (tmp_path / ".model.counts" / "unit-0-0.words").write_bytes(b"12345678")
+    texts = builtin_documents()[:20]
+    fit_and_save([partial(_texts, texts)], NgramSpec(2), vocab_for("bytes", (), True), tmp_path / "model", 0)
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
 def test_joined_tensors_are_those_of_the_library(tmp_path):
     arrays = {
         "words": np.arange(6, dtype=np.uint64).reshape(3, 2),

@@ -6,13 +6,14 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pofx.errors import no_documents
+from pofx.errors import Advice, BadValue, no_documents
 from pofx.files.tensor_file import RawTensor, join_tensors
 from pofx.lm.fitted_documents import DocumentRecorder, FittedDocuments, join_records
 from pofx.models.ngram.counting import Codes, closed
@@ -86,6 +87,7 @@ def fit_to_files(
 
     Raises:
         BadSource: There are no documents, the disk is full, or there are more n-grams than a model can have.
+        BadValue: The system ended a worker.
 
     Right: one unit for each 100 MB of text. Wrong: one unit for each document, since every unit makes files of its own.
     """
@@ -161,6 +163,12 @@ def _counted(
     with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         try:
             yield from pool.map(count, enumerate(units))
+        except BrokenProcessPool:
+            raise BadValue(
+                "expected processes that live until all is counted, got a process that ended, such as for want of memory",
+                [Advice("fit with less memory", "memory=…", "--memory"), "take fewer workers"],
+                argument="workers",
+            ) from None
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
