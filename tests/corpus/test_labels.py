@@ -195,4 +195,4 @@ def test_fasttext_lines_need_no_field(tmp_path: Path, capsys: pytest.CaptureFixt
     file.write_text("__label__a __label__b two\n")
     code, _, err = run(capsys, "classify", "train", str(file), "-o", str(tmp_path / "n"), *how)
     assert (code, err.count("\n")) == (2, 1)
-    assert "got 2 of them" in err
+    assert "got 2 labels" in err

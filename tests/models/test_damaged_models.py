@@ -164,7 +164,7 @@ def test_a_table_at_odds_with_itself(model: Path, name: str) -> None:
 
 
 CARDS: dict[str, tuple[dict[str, Any], str]] = {
-    "a later format": ({"format": 2}, "got 2; read it with the version"),
+    "a later format": ({"format": 2}, "got 2; read the model with the version"),
     "no format": ({"format": None}, "got None"),
     "a format of many words": ({"format": "x" * 5000}, "expected format 1"),
     "another family": ({"family": "oracle"}, "family 'ngram' or 'transformer'"),

@@ -227,7 +227,8 @@ class Trap(LM):
 def test_no_particle_alive_is_not_the_same_as_impossible() -> None:
     lm = Trap()
     with pytest.raises(
-        pofx.Unreached, match=r"got none among 16; take more of them, since some text may meet it"
+        pofx.Unreached,
+        match=r"got none among 16; take more particles, since some text may meet the condition",
     ) as e:
         pofx.condition(lm, Length(16), n=16, max_tokens=16)
     assert "\n" not in str(e.value) and not isinstance(e.value, pofx.Impossible)

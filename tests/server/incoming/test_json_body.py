@@ -116,7 +116,7 @@ def test_a_wrong_value_is_named_with_its_byte(body: bytes, words: str, there: by
 
 def test_a_list_that_no_request_needs_is_refused_before_it_is_validated() -> None:
     error = refusal(b'{"prompt":[' + b"0," * 4_000_000 + b"0]}")
-    assert error.message == "prompt: expected at most 131072 items, got 4000001 at byte 10"
+    assert error.message == "prompt: expected at most 262144 items, got 4000001 at byte 10"
 
 
 def test_an_unclosed_string_of_escapes_takes_linear_time() -> None:

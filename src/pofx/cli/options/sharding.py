@@ -57,8 +57,8 @@ def cores() -> int:
 
 
 def is_directory(out: str | None) -> bool:
-    """Return whether -o names a directory: the name ends in /, or a directory of this name exists."""
-    return out is not None and (out.endswith(("/", os.sep)) or Path(out).is_dir())
+    """Return whether -o names a directory: the name ends in /, or a directory of this name exists, which has no ending."""
+    return out is not None and (out.endswith(("/", os.sep)) or (not Path(out).suffix and Path(out).is_dir()))
 
 
 def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:

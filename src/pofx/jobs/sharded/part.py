@@ -12,7 +12,7 @@ from typing import Any
 from pofx.arithmetic import one_thread
 from pofx.corpus.documents import Document
 from pofx.corpus.writing import Column, Target, common_kind, kind_of_value, target_writer
-from pofx.errors import BadSource, PofxError
+from pofx.errors import Advice, BadSource, PofxError
 from pofx.files.atomic import replaced_file
 from pofx.jobs.job import Job
 from pofx.jobs.row_lines import BEGIN, SEEN, Answers, Item, encode_answers
@@ -93,7 +93,7 @@ def _fitting(job: Job, columns: tuple[Column, ...], items: tuple[Item, ...], ans
             if isinstance(item, Document) and kind and common_kind([kinds[name], kind]) != kinds[name]:
                 out[k] = BadSource(
                     f"{item.id}: expected {kinds[name]} in field {name!r}, as in the first rows of the input, got {kind}",
-                    "leave the field out of --keep, or write it as text",
+                    Advice("leave the field out, or write its values as text", "keep=…", "--keep"),
                 )
                 break
     return out
