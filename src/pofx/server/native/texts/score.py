@@ -17,8 +17,8 @@ from pofx.server.native.requests import ScoreRequest
 from pofx.server.native.texts.each_text import prefix_of_each, records_of_each
 
 # How many tokens a byte counts for where all its spellings are read. A random checkpoint of 64 tokens of context took 80 ms
-# a byte for them, and 0.1 ms for one spelling; with this number a request has at most 8 kB.
-EXACT = 16
+# a byte for them, and 0.1 ms for one spelling; with this number a request has at most 4 kB.
+EXACT = 32
 
 
 async def score_endpoint(request: Request) -> Response:
