@@ -25,6 +25,8 @@ LATE = 2.0
 # A unit is not late before so many seconds; where no unit is done, twice the length that units are cut to counts.
 PATIENCE = 10.0
 _LOOK = 1.0
+# Variables that a worker reads; keys stay with the driver, since Ray keeps the arguments of actors.
+_PASSED = ("POFX_CACHE", "POFX_CACHE_LIMIT", "POFX_DATA", "POFX_MODEL")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def do_on_ray(
 
 def _actors(ray: ModuleType, make_job: Callable[[], Job], directory: Path, count: int) -> list[Any]:
     """Start the actors."""
-    variables = {name: value for name, value in os.environ.items() if name.startswith("POFX_")}
+    variables = {name: os.environ[name] for name in _PASSED if name in os.environ}
     kind = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=-1)(UnitWorker)
     return [kind.remote(str(k), make_job, directory, os.getcwd(), variables) for k in range(count)]
 
