@@ -15,11 +15,10 @@ from cluster_toys import Spoiled, full_disk
 from shard_toys import Recipe, files_of, run
 
 import pofx
-from pofx.errors import BadSource, BadValue
+from pofx.errors import BadSource
 from pofx.jobs.documents import Documents
 from pofx.jobs.job import Job
 from pofx.jobs.score_rows import ScoreRows
-from pofx.jobs.sharded.on_ray.session import check_address
 from pofx.jobs.sharded.running import ShardedJob, UnitDone, run_sharded
 from pofx.jobs.sharded.verify import forget_faulty, verify
 
@@ -129,9 +128,3 @@ def test_a_tampered_part_is_found_and_made_again(
     assert forget_faulty(tmp_path / "out", faults) == 1
     run(recipe, tmp_path / "out", workers=2, ray=cluster.address)
     assert files_of(tmp_path / "out") == whole
-
-
-@pytest.mark.parametrize("address", ["corpus.txt", "ray://127.0.0.1:10001", "127.0.0.1", ":6379", ""])
-def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(BadValue, match="ray: expected HOST:PORT or auto"):
-        check_address(address)

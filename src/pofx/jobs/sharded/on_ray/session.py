@@ -9,6 +9,7 @@ import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -23,11 +24,12 @@ _LONGEST = 38
 _REACHED = 5.0
 
 
-def check_address(address: str) -> None:
-    """Refuse an address that Ray cannot be reached at.
+def check_ray(address: str) -> None:
+    """Refuse an address that Ray cannot be reached at, before a model is loaded; Ray is not imported.
 
     Raises:
         BadValue: The address is neither "local" nor "auto" nor HOST:PORT.
+        MissingExtra: Ray is missing.
     """
     host, _, port = address.rpartition(":")
     if address not in (LOCAL, "auto") and not (host and "/" not in host and port.isdecimal()):
@@ -36,6 +38,8 @@ def check_address(address: str) -> None:
             "name the address that ray start printed",
             Argument("ray", "--ray"),
         )
+    if find_spec("ray") is None:
+        require("ray", "ray", "--ray")
 
 
 @contextmanager
