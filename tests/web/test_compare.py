@@ -112,7 +112,7 @@ def test_hostile_texts_stay_text_and_nothing_is_wider_than_the_window(opened: Op
 
 def test_a_link_keeps_what_is_compared(opened: Opened) -> None:
     page = opened("#tab=compare&compare.kind=texts&compare.second=A+bird.&text=A+worm.")
-    expect(page.get_by_label("Second text")).to_have_value("A bird.")
+    expect(page.get_by_role("textbox", name="Second text")).to_have_value("A bird.")
     expect(page.get_by_label("First text")).to_have_value("A worm.")
     page.get_by_role("button", name="Compare").click()
     page.get_by_label("regions by").select_option("tokens")
