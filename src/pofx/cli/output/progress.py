@@ -29,7 +29,7 @@ def meter(files: tuple[str, ...], shown: bool) -> Iterator[SoFar]:
         yield SoFar(_Place(()), lambda text, share: None)
         return
     if not sys.stderr.isatty():
-        so_far = SoFar(_Place(files), _Rarely())
+        so_far = SoFar(_Place(files), RareLines())
         with listen_to_reading(so_far.inside, so_far.recalled):
             yield so_far
         return
@@ -111,7 +111,7 @@ class SoFar:
         self._tell(told, at)
 
 
-class _Rarely:
+class RareLines:
     """Progress lines for a file or a pipe, which are printed rarely."""
 
     def __init__(self) -> None:

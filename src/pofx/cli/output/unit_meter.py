@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pofx.cli.output.progress import RareLines
+
 if TYPE_CHECKING:
     from pofx.jobs.sharded.running import ShardsStart, UnitDone
     from pofx.jobs.sharded.workers import UnitFailed
-
-# Without a terminal: seconds to the first line, and between two at most; each takes twice as long as the one before.
-FIRST, MOST = 3.0, 600.0
 
 
 class UnitMeter:
@@ -58,7 +57,7 @@ def unit_meter(shown: bool) -> Iterator[UnitMeter]:
     if not shown:
         yield UnitMeter(lambda text, share: None, quiet=True)
     elif not sys.stderr.isatty():
-        yield UnitMeter(_Rarely())
+        yield UnitMeter(RareLines())
     else:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -67,16 +66,3 @@ def unit_meter(shown: bool) -> Iterator[UnitMeter]:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("cutting", total=1.0)
             yield UnitMeter(lambda text, share: bar.update(task, completed=share, description=text))
-
-
-class _Rarely:
-    """Progress lines for a file or a pipe, which are written rarely."""
-
-    def __init__(self) -> None:
-        self._latest, self._wait = time.monotonic(), FIRST
-
-    def __call__(self, text: str, share: float) -> None:
-        now = time.monotonic()
-        if now - self._latest >= self._wait:
-            self._latest, self._wait = now, min(2 * self._wait, MOST)
-            click.echo(f"pofx: so far {text}", err=True)
