@@ -9,7 +9,7 @@ import pytest
 
 import pofx
 from pofx.cli.output import progress
-from pofx.cli.output.progress import SoFar, _Place, _Rarely
+from pofx.cli.output.progress import RareLines, SoFar, _Place
 from pofx.corpus.documents import Document
 from pofx.lm.model import LM
 from pofx.lm.reading_progress import listen_to_reading, report_read
@@ -138,7 +138,7 @@ def test_lines_where_there_is_no_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock(monkeypatch)
-    tell, when = _Rarely(), []
+    tell, when = RareLines(), []
     for _ in range(4000):
         clock.now += 1
         tell("x", 0.0)

@@ -118,6 +118,7 @@ class RareLines:
         self._latest, self._wait = time.monotonic(), FIRST
 
     def __call__(self, text: str, share: float) -> None:
+        """Print the progress as a line, where the last line is long enough ago."""
         now = time.monotonic()
         if now - self._latest >= self._wait:
             self._latest, self._wait = now, min(2 * self._wait, MOST)
