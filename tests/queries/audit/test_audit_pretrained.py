@@ -149,7 +149,7 @@ def test_a_newline_and_a_pad_are_never_adopted() -> None:
 def test_few_documents_and_none() -> None:
     a = audit(with_begin(trained(), "<s>", "declared"), HELD[:3])
     assert find(a).verdict == "warn"
-    assert "only 3 documents" in find(a).why
+    assert "on 3 documents only" in find(a).why
     assert a.verdict == "joint"
     assert audit(with_begin(trained(), "<s>"), HELD[:3]).verdict == "conditional"
     assert audit(trained(), []).verdict == "conditional"
