@@ -69,7 +69,7 @@ def test_two_texts_under_one_model_by_keyboard_alone(page: Page, site: Server) -
             break
     page.get_by_label("two models on one text").focus()
     page.keyboard.press("ArrowRight")
-    page.get_by_label("First text").focus()
+    page.get_by_role("textbox", name="First text").focus()
     page.keyboard.press("Control+a")
     page.keyboard.type("Time flies.")
     page.keyboard.press("Tab")
@@ -113,7 +113,7 @@ def test_hostile_texts_stay_text_and_nothing_is_wider_than_the_window(opened: Op
 def test_a_link_keeps_what_is_compared(opened: Opened) -> None:
     page = opened("#tab=compare&compare.kind=texts&compare.second=A+bird.&text=A+worm.")
     expect(page.get_by_role("textbox", name="Second text")).to_have_value("A bird.")
-    expect(page.get_by_label("First text")).to_have_value("A worm.")
+    expect(page.get_by_role("textbox", name="First text")).to_have_value("A worm.")
     page.get_by_role("button", name="Compare").click()
     page.get_by_label("regions by").select_option("tokens")
     expect(page.get_by_role("listbox", name="the first text").get_by_role("option").first).to_have_text("A")
