@@ -78,6 +78,21 @@ def test_a_directory_that_holds_something_else_is_left_alone(recipe: Recipe, tmp
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
 
 
+def test_fresh_removes_no_folder_that_no_plan_is_of(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "out" / "parts").mkdir(parents=True)
+    (tmp_path / "out" / "parts" / "mine.txt").write_text("mine")
+    with pytest.raises(BadSource, match="expected a new or empty directory, got one with 'parts' in it"):
+        run(recipe, tmp_path / "out", fresh=True)
+    run(recipe, tmp_path / "ours")
+    (tmp_path / "ours" / "mine.txt").write_text("mine")
+    whole = files_of(tmp_path / "ours")
+    with pytest.raises(BadSource, match="nothing but the files of a job, got one with 'mine.txt' in it"):
+        run(recipe, tmp_path / "ours", fresh=True, n_bytes=30)
+    left = {name: data for name, data in files_of(tmp_path / "ours").items() if name != ".lock"}
+    assert left == whole
+    assert (tmp_path / "out" / "parts" / "mine.txt").read_text() == "mine"
+
+
 def test_fresh_starts_over(recipe: Recipe, tmp_path: Path) -> None:
     run(recipe, tmp_path / "one", n_bytes=30)
     run(recipe, tmp_path / "out", n_bytes=60)
@@ -104,6 +119,7 @@ def test_an_input_without_rows_is_refused(recipe: Recipe, tmp_path: Path) -> Non
     (tmp_path / "empty.txt").write_text("")
     with pytest.raises(BadSource, match="expected"):
         run(replace(recipe, documents=Documents((str(tmp_path / "empty.txt"),))), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def with_another_size(plan: Path) -> bytes:

@@ -20,6 +20,8 @@ from pofx.jobs.sharded.workers import Outcome, UnitFailed, do_here, do_in_proces
 
 # A share of bad rows is judged from so many rows on: one bad row among the first ten says nothing.
 JUDGED = 1000
+_FOLDERS = ("parts", "errors", "commits")
+_OURS = ("plan.parquet", "totals.json", *_FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def run_sharded(
             f"{sharded.directory}: expected files as the input of a directory of parts, got standard input or a pipe",
             "save the input to a file, and name that file",
         )
+    made = not sharded.directory.exists()
     sharded.directory.mkdir(parents=True, exist_ok=True)
     try:
         lock = open_locked(sharded.directory / ".lock")
@@ -139,22 +142,30 @@ def run_sharded(
             "wait for the other run, or name another directory",
         ) from None
     with lock:
-        plan = _plan(sharded, job, places)
+        try:
+            plan = _plan(sharded, job, places)
+        except BaseException:
+            if made and not places.plan.exists():  # what is refused leaves nothing
+                shutil.rmtree(sharded.directory, ignore_errors=True)
+            raise
         commits = _commits(plan, places)
         left = [u for u in plan.units if u.number not in commits]
         done_bytes = sum(plan.units[n].bytes for n in commits)
         yield ShardsStart(len(plan.units), sum(u.bytes for u in plan.units), len(commits), done_bytes)
         failed: list[UnitFailed] = []
+        # Added up as units end: a sum over all records after each of 17,000 units would be 144 million additions.
+        rows, scored = sum(c.rows for c in commits.values()), sum(c.scored for c in commits.values())
         for outcome in _outcomes(sharded, job, plan, left, places):
             if isinstance(outcome, UnitFailed):
                 failed.append(outcome)
                 yield outcome
                 continue
             commits[outcome.unit] = outcome
+            rows, scored = rows + outcome.rows, scored + outcome.scored
             yield UnitDone(plan.units[outcome.unit], outcome)
-            _check_errors(commits.values(), sharded)
+            _check_errors(rows, scored, sharded)
         totals = totals_of([commits[n] for n in sorted(commits)])
-        _check_errors(commits.values(), sharded, least=1)
+        _check_errors(totals.rows, totals.scored, sharded, least=1)
         if not failed:
             write_totals(places.totals, totals, plan.fingerprint)
             _tidy(sharded.directory)
@@ -163,11 +174,8 @@ def run_sharded(
 
 def _plan(sharded: ShardedJob, job: Job, places: Places) -> Plan:
     """Make the plan, or take up that of an earlier run."""
-    if sharded.fresh:
-        for path in (places.plan, places.totals):
-            path.unlink(missing_ok=True)
-        for name in ("parts", "errors", "commits"):
-            shutil.rmtree(sharded.directory / name, ignore_errors=True)
+    if sharded.fresh and places.plan.exists():  # without a plan, folders of these names are not of a job
+        _drop(sharded.directory, places)
     if not places.plan.exists():
         others = [p.name for p in sharded.directory.iterdir() if not p.name.startswith(".")]
         if others:
@@ -183,6 +191,22 @@ def _plan(sharded: ShardedJob, job: Job, places: Places) -> Plan:
     for unit in {u.path: u for u in plan.units}.values():
         unit.check_input()
     return plan
+
+
+def _drop(directory: Path, places: Places) -> None:
+    """Remove the files of an earlier run, where a directory holds nothing else."""
+    other = next(
+        (p.name for p in directory.iterdir() if p.name not in _OURS and not p.name.startswith(".")), None
+    )
+    if other is not None:
+        raise BadSource(
+            f"{directory}: expected a directory with nothing but the files of a job, got one with {other!r} in it",
+            ["move that file away", "name another directory"],
+        )
+    for path in (places.plan, places.totals):
+        path.unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(directory / name, ignore_errors=True)
 
 
 def _commits(plan: Plan, places: Places) -> dict[int, Commit]:
@@ -209,10 +233,8 @@ def _outcomes(
     return do_in_processes(sharded.make, left, places, workers)
 
 
-def _check_errors(commits: Iterable[Commit], sharded: ShardedJob, least: int = JUDGED) -> None:
-    every = list(commits)
-    rows = sum(c.rows for c in every)
-    bad = rows - sum(c.scored for c in every)
+def _check_errors(rows: int, scored: int, sharded: ShardedJob, least: int = JUDGED) -> None:
+    bad = rows - scored
     if rows >= least and bad > sharded.max_error_rate * rows:
         raise TooManyErrors(
             f"{sharded.directory}: expected at most {sharded.max_error_rate:.2%} of the rows without a score, got "
