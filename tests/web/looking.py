@@ -68,3 +68,10 @@ def settle(page: Page) -> None:
     expect(page.locator("header")).to_contain_text("EOS")
     expect(page.locator(".total").first).to_contain_text("log p(x")
     expect(page.locator(".busy:visible")).to_have_count(0)
+
+
+def copied(page: Page) -> str:
+    """The hash that *Copy link* gives."""
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("The link is on the clipboard.")).to_be_visible()
+    return "#" + str(page.evaluate("navigator.clipboard.readText()")).partition("#")[2]

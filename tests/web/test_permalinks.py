@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
-from looking import fixed
+from looking import copied, fixed
 from playwright.sync_api import Page, expect
 
 from conftest import Opened
@@ -15,13 +15,6 @@ from served import Server
 
 def linked(tab: str, **options: str) -> str:
     return "#" + urlencode({"tab": tab, **{k.replace("_", "."): v for k, v in options.items()}})
-
-
-def copied(page: Page) -> str:
-    """The hash that *Copy link* gives."""
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_text("The link is on the clipboard.")).to_be_visible()
-    return "#" + str(page.evaluate("navigator.clipboard.readText()")).partition("#")[2]
 
 
 def totals_of_draws(page: Page) -> list[str]:
