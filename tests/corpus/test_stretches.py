@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,14 @@ def test_a_file_whose_rows_are_no_lines_is_one_unit(
 def test_an_empty_file_has_no_unit(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"")
     assert list(cut(Documents((str(tmp_path / "a.txt"),)), 10)) == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_units_without_hashes_have_the_same_bytes(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"a.{name}"
+    path.write_bytes(HEADS[name] * 50)
+    documents = Documents((str(path),), FORMATS[name])
+    hashed = list(cut(documents, 40))
+    assert len(hashed) > 3
+    assert all(u.content for u in hashed)
+    assert list(cut(documents, 40, hashed=False)) == [replace(u, content="") for u in hashed]

@@ -4,51 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource
 from pofx.files.atomic import write_atomically
 from pofx.files.json_file import find_object, seal_of
+from pofx.jobs.sharded.sums import Sums
 
 _MOST = 1 << 20
 
 
-@dataclass(frozen=True)
-class Commit:
-    """The record of a unit that is done.
+@dataclass(frozen=True, kw_only=True)
+class Commit(Sums):
+    """The record of a unit that is done, with its sums.
 
     Attributes:
         unit: The number of the unit.
         fingerprint: The fingerprint of the plan.
         part: The SHA-256 of the part; "" where no row of the unit has a score.
         errors: The SHA-256 of the file of rows without a score; "" where each row has one.
-        rows: The rows of the input in the unit.
-        scored: How many of them have a score.
-        tokens: The tokens of the texts that have a score, EOS counted.
-        bytes: The bytes of these texts.
-        nats: The sum of log p over these texts, rounded once; nats.
-        fitted: How many of these texts the model was fitted on.
-        chosen: How many of these texts were held out to choose the model's weights.
     """
 
     unit: int
     fingerprint: str
     part: str
     errors: str
-    rows: int
-    scored: int
-    tokens: int
-    bytes: int
-    nats: float
-    fitted: int
-    chosen: int
 
 
 def write_commit(path: Path, commit: Commit) -> None:
     """Write a record in one step; `OSError` where the place cannot be written."""
-    record = asdict(commit)
+    record = commit.record
     write_atomically(path, (json.dumps({**record, "seal": seal_of(record)}, indent=1) + "\n").encode("ascii"))
 
 

@@ -18,7 +18,7 @@ from pofx.jobs.sharded.unit import Unit
 _CHUNK = 1 << 20
 
 
-def cut(documents: Documents, n_bytes: int) -> Iterator[Unit]:
+def cut(documents: Documents, n_bytes: int, hashed: bool = True) -> Iterator[Unit]:
     """Cut the input of a job into units.
 
     A file whose rows are lines is cut after the first line that ends at `n_bytes` or later, and a Parquet file after the
@@ -29,6 +29,7 @@ def cut(documents: Documents, n_bytes: int) -> Iterator[Unit]:
     Args:
         documents: The input: files that can be read again.
         n_bytes: The size of a unit, bytes; the last line or row group is read to its end.
+        hashed: Whether the units have the hashes of their bytes, by which a job that goes on finds an edited file.
 
     Yields:
         The units, in the order of the rows. A file without rows has no unit.
@@ -42,7 +43,7 @@ def cut(documents: Documents, n_bytes: int) -> Iterator[Unit]:
     number = 0
     for path in documents.files:
         source = source_of(path, documents.reading.format)
-        for stretch, size, content in _stretches(source, documents.reading, n_bytes):
+        for stretch, size, content in _stretches(source, documents.reading, n_bytes, hashed):
             modified, whole = (0, size) if is_url(path) else _stamp(path)
             yield Unit(number, path, stretch, size, content, modified, whole)
             number += 1
@@ -54,16 +55,16 @@ def _stamp(path: str) -> tuple[int, int]:
 
 
 def _stretches(
-    source: Source, reading: ReadOptions, n_bytes: int
+    source: Source, reading: ReadOptions, n_bytes: int, hashed: bool
 ) -> Iterator[tuple[Stretch | None, int, str]]:
     if is_url(source.path):
-        yield None, source.size, url_fingerprint(source.path)
+        yield None, source.size, url_fingerprint(source.path) if hashed else ""
     elif source.format == "parquet":
-        yield from _row_groups(source, n_bytes)
+        yield from _row_groups(source, n_bytes, hashed)
     elif _has_lines(source, reading):
-        yield from _lines(source, n_bytes)
+        yield from _lines(source, n_bytes, hashed)
     elif source.size:
-        yield None, source.size, content_of_file(source.path)
+        yield None, source.size, content_of_file(source.path) if hashed else ""
 
 
 def _has_lines(source: Source, reading: ReadOptions) -> bool:
@@ -77,7 +78,7 @@ def _has_lines(source: Source, reading: ReadOptions) -> bool:
     )
 
 
-def _lines(source: Source, n_bytes: int) -> Iterator[tuple[Stretch, int, str]]:
+def _lines(source: Source, n_bytes: int, hashed: bool) -> Iterator[tuple[Stretch, int, str]]:
     """Cut a file at ends of lines; one pass that counts the lines and hashes each stretch."""
     with open(source.path, "rb") as f:
         header = _header(f) if source.format in ("csv", "tsv") else 0
@@ -90,15 +91,16 @@ def _lines(source: Source, n_bytes: int) -> Iterator[tuple[Stretch, int, str]]:
                 want = start + n_bytes - 1 - at  # the first byte at which a line may end the stretch
                 end = chunk.find(b"\n", max(0, want)) + 1 if want < len(chunk) else 0
                 part = chunk[:end] if end else chunk
-                code.update(part)
+                if hashed:
+                    code.update(part)
                 lines += part.count(b"\n")
                 at += len(part)
                 chunk = chunk[len(part) :]
                 if end and at > header:
-                    yield Stretch(start, at, skipped, header), at - start, code.hexdigest()
+                    yield Stretch(start, at, skipped, header), at - start, code.hexdigest() if hashed else ""
                     start, skipped, code = at, lines - header_lines, new_hash()
         if at > start:
-            yield Stretch(start, at, skipped, header), at - start, code.hexdigest()
+            yield Stretch(start, at, skipped, header), at - start, code.hexdigest() if hashed else ""
 
 
 def _header(f: Any) -> int:
@@ -117,7 +119,7 @@ def _count(f: Any, n_bytes: int) -> int:
     return int(f.read(n_bytes).count(b"\n"))
 
 
-def _row_groups(source: Source, n_bytes: int) -> Iterator[tuple[Stretch, int, str]]:
+def _row_groups(source: Source, n_bytes: int, hashed: bool) -> Iterator[tuple[Stretch, int, str]]:
     parquet = require("pyarrow.parquet", "data", f"reading {source.name}")
     arrow = require("pyarrow", "data", f"reading {source.name}")
     try:
@@ -128,7 +130,7 @@ def _row_groups(source: Source, n_bytes: int) -> Iterator[tuple[Stretch, int, st
         raise BadSource(
             f"{source.name}: expected a whole Parquet file, got: {said}", "fetch or write it again"
         ) from None
-    content = content_of_file(source.path)
+    content = content_of_file(source.path) if hashed else ""
     start = skipped = size = rows = 0
     for g in range(table.num_row_groups):
         group = table.row_group(g)

@@ -66,16 +66,16 @@ def do_unit(job: Job, plan: Plan, unit: Unit, places: Places) -> Commit:
                         terms.append(job.rows.nats(answer))
                         tokens += answer.terms.tokens + answer.terms.end
         commit = Commit(
-            unit.number,
-            plan.fingerprint,
-            _written(part, lines, plan) if terms else "",
-            _copied(errors, refused) if state["items"] > state["scored"] else "",
-            state["items"],
-            state["scored"],
-            tokens,
-            state["bytes"],
-            math.fsum(terms),
-            *(state.get(name, 0) for name in SEEN),
+            unit=unit.number,
+            fingerprint=plan.fingerprint,
+            part=_written(part, lines, plan) if terms else "",
+            errors=_copied(errors, refused) if state["items"] > state["scored"] else "",
+            rows=state["items"],
+            scored=state["scored"],
+            tokens=tokens,
+            bytes=state["bytes"],
+            nats=math.fsum(terms),
+            **{name: state.get(name, 0) for name in SEEN},
         )
     write_commit(places.commit(unit), commit)
     return commit

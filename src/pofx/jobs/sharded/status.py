@@ -34,7 +34,11 @@ class Status:
     @property
     def record(self) -> dict[str, Any]:
         """The state as JSON."""
-        out = {**asdict(self), "error_files": [str(p) for p in self.error_files]}
+        out = {
+            **asdict(self),
+            "totals": self.totals.record,
+            "error_files": [str(p) for p in self.error_files],
+        }
         return {**out, "done": self.totals.units == self.units}
 
 

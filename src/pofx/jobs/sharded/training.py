@@ -51,4 +51,6 @@ def training_units(documents: Documents, held_out: float, workers: int) -> list[
     """
     total = sum(source_of(path, documents.reading.format).size for path in documents.files)
     n_bytes = min(max(total // (_EACH * workers), _LEAST), _MOST)
-    return [TrainingUnit(documents, u.path, u.stretch, held_out) for u in cut(documents, n_bytes)]
+    return [
+        TrainingUnit(documents, u.path, u.stretch, held_out) for u in cut(documents, n_bytes, hashed=False)
+    ]

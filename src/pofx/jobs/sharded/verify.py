@@ -136,7 +136,7 @@ def _totals(plan: Plan, commits: list[Commit], places: Places) -> list[Finding]:
     if record is None:
         return [Finding("totals", path, "all units are done, and the totals are missing; run the job again")]
     seal = record.pop("seal", None)
-    sums = {**totals_of(commits).__dict__, "fingerprint": plan.fingerprint}
+    sums = {**totals_of(commits).record, "fingerprint": plan.fingerprint}
     if seal != seal_of(record) or record != sums:
         return [Finding("totals", path, "the totals are not the sums of the records")]
     return []
