@@ -8,6 +8,7 @@ prefix with a neighbour of its place.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 PackedStrings = NDArray[np.uint64]  # [rows, words]
 Index = NDArray[np.int64]
+Groups = NDArray[np.int32]
+Stage = tuple[NDArray[np.uint64], Groups]
 
 
 @dataclass(frozen=True)
@@ -123,13 +126,25 @@ class PrefixTable:
     Args:
         words: `[rows, w]`, the packed strings, distinct and in rising order.
         packing: The packing of the strings.
+        parents: What `parent` returned for the levels 2 … depth of the same strings, such as from a file. By default the
+            groups are found from the strings.
+        stages: The `outer_stages` of the same strings; needed with `parents` alone.
     """
 
-    def __init__(self, words: PackedStrings, packing: Packing) -> None:
-        self.words, self.packing = words, packing
+    def __init__(
+        self,
+        words: PackedStrings,
+        packing: Packing,
+        parents: Mapping[int, Groups] | None = None,
+        stages: Sequence[Stage] | None = None,
+    ) -> None:
+        self.words, self.packing, self._given_stages = words, packing, stages
         # `find` returns row 0 where it finds nothing, so level 0 needs this row even in an empty table.
-        self._group: dict[int, NDArray[np.int32]] = {0: np.zeros(max(len(words), 1), dtype=np.int32)}
+        self._group: dict[int, Groups] = {0: np.zeros(max(len(words), 1), dtype=np.int32)}
         self._first: dict[int, Index] = {0: np.zeros(1, dtype=np.int64)}
+        self._parent: dict[int, Groups] = dict(parents or {})
+        if parents is not None:
+            return
         fresh = np.zeros(len(words), dtype=bool)
         if len(words):
             fresh[0] = True
@@ -144,26 +159,55 @@ class PrefixTable:
     def __len__(self) -> int:
         return len(self.words)
 
-    def group(self, level: int) -> NDArray[np.int32]:
+    def group(self, level: int) -> Groups:
         """Return the group of each row at a level."""
+        if level not in self._group:
+            above = None if level == self.packing.depth else self._parent[level + 1]
+            self._group[level] = (
+                np.arange(len(self), dtype=np.int32) if above is None else above[self.group(level + 1)]
+            )
         return self._group[level]
 
     def first(self, level: int) -> Index:
         """Return the first row of each group of a level."""
+        if level not in self._first:
+            if level == self.packing.depth:
+                self._first[level] = np.arange(len(self))
+            else:
+                starts = np.flatnonzero(np.diff(self._parent[level + 1], prepend=np.int32(-1)))
+                self._first[level] = self.first(level + 1)[starts]
         return self._first[level]
+
+    def parent(self, level: int) -> Groups:
+        """Return, for each group of a level ≥ 1, the group at the level below that has the group's rows among its own."""
+        if level not in self._parent:
+            self._parent[level] = self.group(level - 1)[self.first(level)]
+        return self._parent[level]
+
+    def groups_of(self, rows: Index) -> list[Groups]:
+        """Return the groups of some rows at all levels 0 … depth, which takes no more memory than the rows."""
+        depth = self.packing.depth
+        if not len(self):
+            return [np.zeros(len(rows), dtype=np.int32)] * (depth + 1)
+        found = [rows.astype(np.int32)]
+        for k in range(depth, 1, -1):
+            found.append(self.parent(k)[found[-1]])
+        found.append(np.zeros(len(rows), dtype=np.int32))
+        return found[::-1]
 
     def oldest(self, level: int) -> NDArray[np.uint64]:
         """Return the last code of the prefix that each group of a level ≥ 1 shares; 0 where its strings are shorter."""
         return self.packing.code(self.words[self.first(level)], level - 1)
 
     @cached_property
-    def _stages(self) -> list[tuple[NDArray[np.uint64], Index]]:
-        """For each word, the distinct values after each distinct prefix of earlier words, and the row of each value."""
+    def outer_stages(self) -> Sequence[Stage]:
+        """For each word but the last, the distinct values after each distinct prefix, and the row of each value."""
+        if self._given_stages is not None:
+            return self._given_stages
         stages = []
-        for w in range(self.packing.words):
-            level = min((w + 1) * self.packing.per_word, self.packing.depth)
-            rows = self.first(level)
-            stages.append((np.ascontiguousarray(self.words[rows, w]), rows))
+        for w in range(self.packing.words - 1):
+            rows = self.first((w + 1) * self.packing.per_word)
+            stages.append((np.ascontiguousarray(self.words[rows, w]), rows.astype(np.int32)))
         return stages
 
     def find(self, queries: PackedStrings) -> tuple[Index, NDArray[np.int8]]:
@@ -182,8 +226,10 @@ class PrefixTable:
             return row, length
         pk = self.packing
         open_ = np.arange(n)
-        lo, hi = np.zeros(n, dtype=np.int64), np.full(n, len(self._stages[0][0]), dtype=np.int64)
-        for w, (keys, rows) in enumerate(self._stages):
+        # In the last word every row has a value of its own.
+        stages = [*self.outer_stages, (self.words[:, -1], None)]
+        lo, hi = np.zeros(n, dtype=np.int64), np.full(n, len(stages[0][0]), dtype=np.int64)
+        for w, (keys, rows) in enumerate(stages):
             q = queries[open_, w] if len(open_) < n else queries[:, w]
             at = np.searchsorted(keys, q) if w == 0 else _search_within(keys, q, lo, hi)
             left, right = np.maximum(at - 1, lo), np.minimum(at, hi - 1)
@@ -195,13 +241,18 @@ class PrefixTable:
             for k in range(codes_here):
                 shared += (differ >> pk.shift(k)) == 0
             length[open_] += shared
-            row[open_] = rows[nearer]
-            if w + 1 < pk.words:
+            row[open_] = nearer if rows is None else rows[nearer]
+            if rows is not None:
                 going = shared == codes_here
                 open_, nearer = open_[going], nearer[going]
-                below = self._stages[w + 1][1]
-                lo = np.searchsorted(below, rows[nearer])
-                hi = np.searchsorted(below, np.append(rows, len(self.words))[nearer + 1])
+                lo = rows[nearer].astype(np.int64)
+                # The last value ends with the last row.
+                hi = np.where(nearer + 1 < len(rows), rows[np.minimum(nearer + 1, len(rows) - 1)], len(self))
+                below = stages[w + 1][1]
+                if below is not None:
+                    # The types are those of `below`, since numpy would copy all of `below` into another type.
+                    lo = np.searchsorted(below, lo.astype(np.int32))
+                    hi = np.searchsorted(below, hi.astype(np.int32))
         return row, length
 
 

@@ -176,26 +176,48 @@ def limit() -> int:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal; remembered while the size, time, path and inode stay the same."""
+    """Return the SHA-256 of a file in hexadecimal; remembered while the size, times, path and inode stay the same."""
     path = path.resolve()
     before = path.stat()
-    seal = (str(path), before.st_size, before.st_mtime_ns, before.st_dev, before.st_ino)
-    memo = cache_dir() / HASHES / hashlib.sha256(repr(seal).encode("utf-8", "surrogateescape")).hexdigest()
+    # A copy that keeps the time of its source changes the second of the two times.
+    times = (before.st_mtime_ns, before.st_ctime_ns)
+    memo = _memo(repr((str(path), before.st_size, *times, before.st_dev, before.st_ino)))
     with suppress(OSError, ValueError):
         known = memo.read_text("ascii").strip()
         if re.fullmatch("[0-9a-f]{64}", known):
             return known
     digest = _digest(path)
     after = path.stat()
-    settled = time.time() - after.st_mtime > _RACY
-    if settled and (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
-        with suppress(OSError, BadSource):
-            home = private_directory(memo.parent)
-            if len(old := _children(home)) >= MAX_HASHES:
-                for p in old:
-                    p.unlink()
-            write_atomically(memo, digest.encode("ascii") + b"\n")
+    settled = time.time() - max(after.st_mtime, after.st_ctime) > _RACY
+    if settled and (after.st_size, after.st_mtime_ns, after.st_ctime_ns) == (before.st_size, *times):
+        _keep_memo(memo, digest)
     return digest
+
+
+def is_remembered(fact: str) -> bool:
+    """Return whether `remember` kept a fact. The cache may lose each fact at any time."""
+    return _memo(fact).is_file()
+
+
+def remember(fact: str) -> None:
+    """Keep a fact that holds for ever, such as that a content was checked, if the cache can be written.
+
+    Right: a fact about a content, named by its hash. Wrong: a fact about a path, whose file may change.
+    """
+    _keep_memo(_memo(fact), "")
+
+
+def _memo(fact: str) -> Path:
+    return cache_dir() / HASHES / hashlib.sha256(fact.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _keep_memo(memo: Path, text: str) -> None:
+    with suppress(OSError, BadSource):
+        home = private_directory(memo.parent)
+        if len(old := _children(home)) >= MAX_HASHES:
+            for p in old:
+                p.unlink()
+        write_atomically(memo, text.encode("ascii") + b"\n")
 
 
 def _digest(path: Path) -> str:

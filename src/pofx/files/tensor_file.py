@@ -40,7 +40,15 @@ def write_tensors(
 
 
 # The types that `join_tensors` writes and `map_tensors` reads, in the order in which the library lays tensors out.
-_TYPES = {"uint64": "U64", "int64": "I64", "float64": "F64", "bool": "BOOL"}
+_TYPES = {
+    "uint64": "U64",
+    "int64": "I64",
+    "float64": "F64",
+    "float32": "F32",
+    "int32": "I32",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
 _DTYPES = {code: np.dtype(name) for name, code in _TYPES.items()}
 
 
@@ -56,6 +64,11 @@ def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
         SafetensorError: The file is damaged.
         OSError: The file cannot be read.
         KeyError: The file has tensors of other types than `join_tensors` writes.
+        ValueError: Another file took the place of the file meanwhile.
+
+    A read past the end of a mapped file would end the process (SIGBUS). So the header is checked against the size of the
+    file here, before any number is read. A file that is replaced later stays as it was for this process; a file that is
+    cut short in place does not.
     """
     from safetensors import safe_open
     from safetensors.numpy import load_file
@@ -67,8 +80,10 @@ def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
     with path.open("rb") as file:
         start = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(start))
+        numbers = np.memmap(file, dtype=np.uint8, mode="r").view(np.ndarray)[8 + start :]
     header.pop("__metadata__", None)
-    numbers = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)[8 + start :]
+    if len(numbers) != max((t["data_offsets"][1] for t in header.values()), default=0):
+        raise ValueError("the file changed while it was opened")
     out: dict[str, NDArray[Any]] = {}
     for name, tensor in header.items():
         a, b = tensor["data_offsets"]
@@ -101,7 +116,7 @@ def join_tensors(path: Path, tensors: Mapping[str, RawTensor]) -> None:
     Raises:
         OSError: The disk is full, or a file cannot be read.
 
-    Right: the columns of a fit on disk. Wrong: a tensor of float32, which no fitted table has; `write_tensors` writes it.
+    Right: the columns of a fit on disk. Wrong: a tensor of float16, which no fitted table has; `write_tensors` writes it.
     """
     order = list(_TYPES)
     laid = sorted(tensors.items(), key=lambda item: (order.index(item[1].dtype), item[0]))

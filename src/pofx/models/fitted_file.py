@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.errors import BadSource
-from pofx.files.tensor_file import write_tensors
+from pofx.files.tensor_file import map_tensors, write_tensors
 from pofx.lm.fitted_documents import MOST, FittedDocuments
 
 
@@ -26,10 +26,9 @@ def read_record(path: Path) -> FittedDocuments:
         BadSource: The file is damaged, or is no such record.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
 
     try:
-        found = load_file(path)
+        found = map_tensors(path)
         codes, documents = found["codes"], found["documents"]
         validation = found.get("validation", codes[:0])
     except (SafetensorError, OSError, ValueError, KeyError) as e:

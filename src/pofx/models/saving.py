@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pofx.errors import BadSource, BadValue
+from pofx.files.cache import sha256
 from pofx.files.directory import MOST_CARD, card_seal, check_output_directory, file_sha256, replaced_output
 from pofx.files.json_file import read_object
 from pofx.files.urls import check_local
@@ -28,6 +29,8 @@ CARD = "pofx.json"
 RECORD = "fitted.safetensors"  # hashes of the documents; a model without this file is read as before
 # A card must have the hash of each of these files, or a damaged file would pass unnoticed.
 HASHED = ("config.json", "model.safetensors", "tokenizer.json")
+# Files from so many bytes on are hashed once, and then remembered; a smaller file is read faster than the cache.
+_LARGE = 1 << 20
 
 
 def save(lm: LM, directory: str | Path) -> None:
@@ -239,7 +242,7 @@ def read_directory(directory: Path) -> LM:
         file = directory / Path(name).name
         if not file.is_file():
             raise BadSource(f"{file}: expected this file of the model, got none", "copy the whole directory")
-        if file_sha256(file) != expected:
+        if _content_hash(file) != expected:
             raise BadSource(
                 f"{file}: expected content with the hash in {CARD}, got other content",
                 "copy or fit it again",
@@ -247,10 +250,22 @@ def read_directory(directory: Path) -> LM:
     # The record of documents decides no number, so the fingerprint does not depend on the record.
     own = card_seal({name: h for name, h in card["sha256"].items() if name != RECORD})
     fitted = (read_record(directory / RECORD),) if RECORD in card["sha256"] else ()
-    return _of_family(directory, card).with_info(fingerprint=own, fitted=fitted)
+    return _of_family(directory, card, own).with_info(fingerprint=own, fitted=fitted)
 
 
-def _of_family(directory: Path, card: dict[str, Any]) -> LM:
+def _content_hash(file: Path) -> str:
+    """Return the hash of a file; the hash of a large file is remembered, so that later loads need not read the file."""
+    try:
+        return sha256(file) if _is_large(file) else file_sha256(file)
+    except OSError:
+        return file_sha256(file)  # which says why the file cannot be read
+
+
+def _is_large(file: Path) -> bool:
+    return file.stat().st_size >= _LARGE
+
+
+def _of_family(directory: Path, card: dict[str, Any], content: str) -> LM:
     from pofx.vocab.tokenizer.files.saved_vocab import read_saved_vocab
 
     vocab = read_saved_vocab(directory)
@@ -259,7 +274,9 @@ def _of_family(directory: Path, card: dict[str, Any]) -> LM:
     if card.get("family") == "ngram":
         from pofx.models.ngram import files as ngram_files
 
-        return ngram_files.from_files(directory, config, vocab, begin)
+        return ngram_files.from_files(
+            directory, config, vocab, begin, content if _is_large(directory / "model.safetensors") else None
+        )
     if card.get("family") == "transformer":
         from pofx.models.transformer import files as transformer_files
 

@@ -30,8 +30,8 @@ class Backoff:
             known: `[p]`, how many tokens each history has in the text, whether the table has them or not.
         """
         levels, table = self.levels, self.table
-        token_row, token_length = row[at], length[at]
-        history_row, history_length = row[at - 1], np.minimum(length[at - 1], self.order - 1)
+        token_length, history_length = length[at], np.minimum(length[at - 1], self.order - 1)
+        groups = table.groups_of(row)
         p = np.full(len(at), levels.prob[0][0])
         if not levels.chain:
             # Only the whole history counts: its n-gram, or its share of 1/V, or 1/V where the table lacks the history.
@@ -40,7 +40,7 @@ class Backoff:
             history_length = np.where(whole, history_length, -1)
         for k in range(1, self.order + 1):
             some = np.flatnonzero(token_length == k)
-            p[some] = levels.prob[k][table.group(k)[token_row[some]]]
+            p[some] = levels.prob[k][groups[k][at[some]]]
         with np.errstate(divide="ignore"):
             logp: NDArray[np.float64] = np.log(p)
             for k in range(self.order):
@@ -48,7 +48,7 @@ class Backoff:
                 if not levels.chain:
                     some = some[history_length[some] == k]
                 if len(some):
-                    logp[some] += np.log(levels.weight[k][table.group(k)[history_row[some]]])
+                    logp[some] += np.log(levels.weight[k][groups[k][at[some] - 1]])
         return logp
 
     @cached_property
@@ -80,12 +80,13 @@ class Backoff:
         """
         levels, table = self.levels, self.table
         out = np.full((len(row), self.size), levels.prob[0][0])
+        groups = table.groups_of(row)
         for k in range(self.order):
             reached = length >= k if levels.chain else (length == k) & (length == known)
             some = np.flatnonzero(reached)
             if not len(some):
                 continue
-            group = table.group(k)[row[some]].astype(np.int64)
+            group = groups[k][some].astype(np.int64)
             out[some] *= levels.weight[k][group][:, None]
             order, offsets, tokens = self._children[k + 1]
             n_children = offsets[group + 1] - offsets[group]

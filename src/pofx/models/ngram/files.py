@@ -1,4 +1,7 @@
-"""A saved n-gram model: the table and the probabilities in model.safetensors, the sizes in config.json."""
+"""A saved n-gram model: the table and the probabilities in model.safetensors, the sizes in config.json.
+
+Everything that a look-up reads stands in the file as the look-up reads it. So loading maps the file, and computes nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,33 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
-from pofx.algorithms.prefix_table import PrefixTable
+from pofx.algorithms.prefix_table import Packing, PrefixTable
 from pofx.errors import BadSource
+from pofx.files.cache import is_remembered, remember
 from pofx.files.tensor_file import map_tensors, write_tensors
+from pofx.models.ngram.checks import Refuse, check_numbers
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.smoothing import Histories, Levels
 from pofx.vocab.vocabulary import Vocab
 
 MODEL_TYPE = "pofx-ngram"
+# The number of the checks of `check_numbers`, whose success is remembered. More checks need another number.
+_CHECKS = 1
 
 
 def to_files(lm: NgramLM, directory: Path) -> None:
     """Write config.json and model.safetensors, with float64 probabilities, so that reading returns the same bits."""
-    tensors: dict[str, np.ndarray[Any, Any]] = {"words": np.ascontiguousarray(lm.table.words)}
+    table = lm.table
+    tensors: dict[str, np.ndarray[Any, Any]] = {"words": np.ascontiguousarray(table.words)}
     for k in range(1, lm.order + 1):
         tensors[f"prob.{k}"] = lm.levels.prob[k]
         tensors[f"seen.{k}"] = lm.levels.seen[k]
         tensors[f"weight.{k - 1}"] = lm.levels.weight[k - 1]
+        if k > 1:
+            tensors[f"parent.{k}"] = table.parent(k)
+    for w, (values, rows) in enumerate(table.outer_stages):
+        tensors[f"values.{w}"], tensors[f"rows.{w}"] = values, rows
     write_tensors(directory / "model.safetensors", tensors)
     write_config(directory, lm.order, lm.vocab, lm.levels.chain, lm.dtype, lm.begin.id)
 
@@ -47,8 +59,18 @@ def write_config(
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: bool) -> NgramLM:
+def from_files(
+    directory: Path, config: dict[str, Any], vocab: Vocab, begin: bool, content: str | None = None
+) -> NgramLM:
     """Read the files that `to_files` wrote.
+
+    Args:
+        directory: The directory of the files.
+        config: The content of config.json.
+        vocab: The vocabulary.
+        begin: Whether the model has an x0.
+        content: A hash that stands for the content of all files, which the caller has compared with the files. The numbers
+            of a content are checked once on a machine, and then trusted.
 
     Raises:
         BadSource: A file is damaged, or disagrees with the others.
@@ -78,42 +100,41 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     chain, dtype = config.get("chain"), config.get("dtype")
     if not isinstance(chain, bool) or dtype not in ("float64", "float32"):
         raise bad(f"chain {chain!r:.40} and dtype {dtype!r:.40} in config.json")
-    packing = Codes(vocab.size).packing(order)
-    words = tensors.get("words")
-    if words is None or words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != packing.words:
-        raise bad("no table of n-grams of that order")
-    if len(words) > 1 and not _rises(words):
-        raise bad("n-grams out of order")
-    table = PrefixTable(words, packing)
+    table = _table(tensors, Codes(vocab.size).packing(order), bad)
     levels = Levels({0: np.array([1.0 / vocab.size])}, {}, Histories(table), {}, chain=chain)
     for k in range(1, order + 1):
-        levels.prob[k] = _column(tensors, f"prob.{k}", len(table.first(k)), np.float64, bad)
-        levels.seen[k] = _column(tensors, f"seen.{k}", len(table.first(k)), np.bool_, bad)
-        levels.weight[k - 1] = _column(tensors, f"weight.{k - 1}", len(table.first(k - 1)), np.float64, bad)
-    newest = packing.code(words, 0)
-    beyond = words >> np.uint64(packing.bits * packing.per_word)
-    if len(newest) and (newest.min() < 1 or newest.max() > Codes(vocab.size).begin or beyond.any()):
-        raise bad("codes outside the vocabulary")
-    for k in range(1, order + 1):
-        if (newest[table.first(k)][levels.seen[k]] == Codes(vocab.size).begin).any():
-            raise bad("x0 as an event, which it never is")
+        size = len(table) if k == order else len(table.parent(k)) if k > 1 else None
+        levels.prob[k] = _column(tensors, f"prob.{k}", np.float64, size, bad)
+        levels.seen[k] = _column(tensors, f"seen.{k}", np.bool_, len(levels.prob[k]), bad)
+        levels.weight[k - 1] = _column(tensors, f"weight.{k - 1}", np.float64, len(levels.prob[k - 1]), bad)
+    fact = f"n-gram numbers {_CHECKS} {content} {order} {vocab.size}"
+    if content is None or not is_remembered(fact):
+        check_numbers(table, levels, vocab.size, bad)
+        if content is not None:
+            remember(fact)
     return NgramLM(vocab, table, levels, begin, str(dtype))
 
 
-def _rises(words: np.ndarray[Any, Any]) -> bool:
-    above, below = words[1:], words[:-1]
-    later = np.zeros(len(above), dtype=bool)
-    equal = np.ones(len(above), dtype=bool)
-    for w in range(words.shape[1]):
-        later |= equal & (above[:, w] > below[:, w])
-        equal &= above[:, w] == below[:, w]
-    return bool(later.all())
+def _table(tensors: dict[str, Any], packing: Packing, bad: Refuse) -> PrefixTable:
+    words = tensors.get("words")
+    if words is None or words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != packing.words:
+        raise bad("no table of n-grams of that order")
+    if "parent.2" not in tensors and packing.depth > 1:
+        return PrefixTable(words, packing)  # an older file, whose groups are found from the strings
+    parents: dict[int, Any] = {}
+    for k in range(packing.depth, 1, -1):
+        parents[k] = _column(
+            tensors, f"parent.{k}", np.int32, len(words) if k == packing.depth else None, bad
+        )
+    stages = []
+    for w in range(packing.words - 1):
+        values = _column(tensors, f"values.{w}", np.uint64, None, bad)
+        stages.append((values, _column(tensors, f"rows.{w}", np.int32, len(values), bad)))
+    return PrefixTable(words, packing, parents, stages)
 
 
-def _column(tensors: dict[str, Any], name: str, size: int, dtype: Any, bad: Any) -> Any:
+def _column(tensors: dict[str, Any], name: str, dtype: Any, size: int | None, bad: Refuse) -> Any:
     column = tensors.get(name)
-    if column is None or column.shape != (size,) or column.dtype != dtype:
-        raise bad(f"no column {name!r} of {size} numbers")
-    if dtype == np.float64 and not (np.isfinite(column).all() and (column >= 0).all()):
-        raise bad(f"a number in {name!r} that is no probability")
+    if column is None or column.ndim != 1 or size not in (None, len(column)) or column.dtype != dtype:
+        raise bad(f"no column {name!r} of {'' if size is None else f'{size} '}numbers")
     return column

@@ -124,10 +124,18 @@ def _fit(
     alone = _share(memory, 1)
     table = merge_runs(runs, str(scratch / "table"), packing.words, alone)
     rows = max(1, min(_MOST_ROWS, alone // _ROW))
-    levels = build_levels(table, packing, Codes(vocab.size).begin, scratch, rows)
+    levels, stages = build_levels(table, packing, Codes(vocab.size).begin, scratch, rows)
     smoothed = smooth_columns(levels, vocab.size, spec.smoothing, spec.alpha, scratch, rows)
     tensors = {"words": RawTensor(table.words_path, "uint64", (table.rows, packing.words))}
-    for name, columns in (("prob", smoothed.prob), ("seen", smoothed.seen), ("weight", smoothed.weight)):
+    parents = {k: level.parent for k, level in levels.items() if k > 1}
+    for name, columns in (
+        ("prob", smoothed.prob),
+        ("seen", smoothed.seen),
+        ("weight", smoothed.weight),
+        ("parent", parents),
+        ("values", {w: stage.values for w, stage in enumerate(stages)}),
+        ("rows", {w: stage.rows for w, stage in enumerate(stages)}),
+    ):
         for k, column in columns.items():
             tensors[f"{name}.{k}"] = RawTensor(column.path, column.dtype.name, (len(column),))
     join_tensors(directory / "model.safetensors", tensors)

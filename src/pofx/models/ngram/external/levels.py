@@ -23,6 +23,19 @@ _MOST = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
+class StageColumns:
+    """The distinct values of a word after each distinct prefix, as in `PrefixTable.outer_stages`.
+
+    Attributes:
+        values: The values.
+        rows: The first row of each value.
+    """
+
+    values: Column
+    rows: Column
+
+
+@dataclass(frozen=True, eq=False)
 class LevelColumns:
     """The n-grams of one length k, a number a group.
 
@@ -44,15 +57,16 @@ class LevelColumns:
         return len(self.parent)
 
     def remove(self) -> None:
-        """Remove the columns."""
-        for column in (self.parent, self.kind, self.history, self.raw, self.extensions):
+        """Remove the columns but `parent`, which is a tensor of the model."""
+        self.parent.release()
+        for column in (self.kind, self.history, self.raw, self.extensions):
             if column is not None:
                 column.remove()
 
 
 def build_levels(
     table: Run, packing: Packing, begin_code: int, directory: Path, rows: int
-) -> dict[int, LevelColumns]:
+) -> tuple[dict[int, LevelColumns], list[StageColumns]]:
     """Build the columns of all levels of a table.
 
     Args:
@@ -61,6 +75,9 @@ def build_levels(
         begin_code: The code of x0.
         directory: Where the columns are made.
         rows: How many rows are in memory at a time.
+
+    Returns:
+        The columns of the levels 1 … order, and those of all words of a string but the last.
 
     Raises:
         BadSource: The table has more than 2^31 − 1 n-grams.
@@ -79,7 +96,11 @@ def build_levels(
     parent = {k: column("parent", k, np.int32) for k in range(1, order + 1)}
     kind = {k: column("kind", k, np.uint8) for k in range(1, order + 1)}
     keys = Column(directory / "keys", np.uint64, packing.words)
-    _split(table, packing, begin_code, rows, parent, kind, keys)
+    stages = [
+        StageColumns(column("values", w, np.uint64), column("rows", w, np.int32))
+        for w in range(packing.words - 1)
+    ]
+    _split(table, packing, begin_code, rows, parent, kind, keys, stages)
     history = {order: column("history", order, np.int32)}
     _find_histories(table, packing, rows, keys, history[order])
     keys.remove()
@@ -98,9 +119,10 @@ def build_levels(
         for used in (parent[k + 1], raw[k + 1], raw[k], distinct):
             used.release()
         extensions[k] = distinct
-    return {
+    levels = {
         k: LevelColumns(parent[k], kind[k], history[k], raw[k], extensions[k]) for k in range(1, order + 1)
     }
+    return levels, stages
 
 
 def _split(
@@ -111,8 +133,9 @@ def _split(
     parent: dict[int, Column],
     kind: dict[int, Column],
     keys: Column,
+    stages: list[StageColumns],
 ) -> None:
-    """Write the parent and the kind of every group, and as `keys` the first string of each group at level order − 1."""
+    """Write the parent and the kind of every group, the stages, and the first string of each group at level order − 1."""
     order = packing.depth
     before: PackedStrings = np.zeros((0, packing.words), dtype=np.uint64)
     for part in chunks(table.rows, rows):
@@ -132,6 +155,9 @@ def _split(
             kind[k].append(np.where(codes == 0, PADDING, np.where(codes == begin_code, BEGIN, TOKEN)))
             if k == order - 1:
                 keys.append(words[at])
+            if place == packing.per_word - 1 and w < len(stages):
+                stages[w].values.append(words[at, w])
+                stages[w].rows.append(part.start + at)
             group = done - 1 + np.cumsum(fresh)
         before = words[-1:]
 
