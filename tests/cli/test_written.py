@@ -36,6 +36,9 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("classify train", "out"): "classify train a=IN b=IN -o OUT",
     ("classify predict", "out"): "classify predict classes IN -o OUT",
     ("classify evaluate", "html_path"): "classify evaluate classes IN --label-field label --html OUT",
+    ("filter fit", "out"): "filter fit IN -o OUT",
+    ("filter apply", "out"): "filter apply classes IN -o OUT --rest rest",
+    ("filter apply", "rest"): "filter apply classes IN -o kept --rest OUT",
     ("demo", "out"): "",  # reads no file
 }
 

@@ -30,6 +30,7 @@ VERBS = {
     "audit": "Check whether a model is the joint distribution it claims to be.",
     "corpus": "Check whether documents are independent draws of one p.",
     "classify": "Classify texts, by one model per class and Bayes' rule.",
+    "filter": "Keep good documents of known languages, each once.",
     "jobs": "Tell how far a job in a directory is.",
     "verify": "Check that the output directory of a job is whole.",
     "posterior": "Tell which of several models a text is from.",
@@ -46,7 +47,7 @@ ROOMS = {
     "models": ("fit", "audit", "models", "cache", "demo"),
     "scoring": ("score", "words", "marginal", "next", "posterior"),
     "strings": ("sample", "infill", "condition", "compress", "decompress"),
-    "corpora": ("corpus", "classify"),
+    "corpora": ("corpus", "classify", "filter"),
     "jobs": ("jobs", "verify"),
     "servers": ("page", "serve", "check-server"),
 }

@@ -17,7 +17,10 @@ from pofx.errors import BadValue, not_replaced
 from pofx.files.urls import check_local, local_path
 
 # The parameters of all verbs that name inputs: files, directories and models. A model may have another name than a path.
-READ = ("file", "files", "test_files", "chat", "directory", "model", "model_name", "names", "reference")
+READ = (
+    *("file", "files", "test_files", "chat", "directory", "model", "model_name", "names", "reference"),
+    *("languages", "good", "bad"),
+)
 # The endings of a model's files. Writing over such a file in an input directory would damage the model.
 _OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")
 STREAM = "-"
@@ -161,7 +164,8 @@ def _tell_new_directories(ctx: click.Context) -> None:
     """Print a line for each new directory above an output, since its name may be mistyped."""
     if ctx.params.get("quiet"):
         return
-    parents = dict.fromkeys((name, os.path.dirname(path)) for _, name, path in _named(ctx) if path != STREAM)
+    named = [(name, path.rstrip(os.sep)) for _, name, path in _named(ctx) if path != STREAM]
+    parents = dict.fromkeys((name, os.path.dirname(path)) for name, path in named)
     for name, parent in parents:
         if parent and not os.path.lexists(parent):
             click.echo(f"pofx: {name}: the directory {parent!r} is new, and will be made", err=True)

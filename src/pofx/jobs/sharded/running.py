@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from pofx.errors import Advice, BadSource, PofxError
 from pofx.files.locks import open_locked
@@ -134,14 +135,7 @@ def run_sharded(
         )
     made = not sharded.directory.exists()
     sharded.directory.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = open_locked(sharded.directory / ".lock")
-    except BlockingIOError:
-        raise BadSource(
-            f"{sharded.directory}: expected a directory that no other run writes to, got one in use",
-            "wait for the other run, or name another directory",
-        ) from None
-    with lock:
+    with lock_directory(sharded.directory):
         try:
             plan = _plan(sharded, job, places)
         except BaseException:
@@ -172,10 +166,25 @@ def run_sharded(
     return ShardsEnd(totals, tuple(failed))
 
 
+def lock_directory(directory: Path) -> IO[bytes]:
+    """Return the lock of an output directory, which closing releases.
+
+    Raises:
+        BadSource: Another run has the lock.
+    """
+    try:
+        return open_locked(directory / ".lock")
+    except BlockingIOError:
+        raise BadSource(
+            f"{directory}: expected a directory that no other run writes to, got one in use",
+            "wait for the other run, or name another directory",
+        ) from None
+
+
 def _plan(sharded: ShardedJob, job: Job, places: Places) -> Plan:
     """Make the plan, or take up that of an earlier run."""
     if sharded.fresh and places.plan.exists():  # without a plan, folders of these names are not of a job
-        _drop(sharded.directory, places)
+        remove_job(sharded.directory, places)
     if not places.plan.exists():
         others = [p.name for p in sharded.directory.iterdir() if not p.name.startswith(".")]
         if others:
@@ -193,8 +202,16 @@ def _plan(sharded: ShardedJob, job: Job, places: Places) -> Plan:
     return plan
 
 
-def _drop(directory: Path, places: Places) -> None:
-    """Remove the files of an earlier run, where a directory holds nothing else."""
+def remove_job(directory: Path, places: Places) -> None:
+    """Remove the files of an earlier run, where a directory holds nothing else.
+
+    Args:
+        directory: The output directory.
+        places: Its files.
+
+    Raises:
+        BadSource: The directory holds a file that is not of a job.
+    """
     other = next(
         (p.name for p in directory.iterdir() if p.name not in _OURS and not p.name.startswith(".")), None
     )

@@ -91,16 +91,18 @@ def looks_broken(corpus: Corpus) -> NDArray[np.bool_]:
     """Return whether each document seems, by its form, to continue the document before, `[n]`."""
     out = corpus.follows
     for i in np.flatnonzero(out).tolist():
-        out[i] = _continues_sentence(corpus.texts[i]) and not _ends_sentence(corpus.texts[i - 1])
+        out[i] = continues_sentence(corpus.texts[i]) and not ends_sentence(corpus.texts[i - 1])
     return out
 
 
-def _continues_sentence(text: str) -> bool:
+def continues_sentence(text: str) -> bool:
+    """Return whether a text begins in lower case, with a closing mark or with a combining character."""
     first = text.lstrip()[:1]
     return bool(first) and (first.islower() or first in OPEN or unicodedata.combining(first) > 0)
 
 
-def _ends_sentence(text: str) -> bool:
+def ends_sentence(text: str) -> bool:
+    """Return whether a text is blank, or its last character ends a sentence, a quotation or a bracket."""
     last = text.rstrip()[-1:]
     return not last or last in FINAL
 

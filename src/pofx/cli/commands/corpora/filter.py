@@ -1,0 +1,168 @@
+"""pofx filter: keep the documents of known languages whose probability is that of a sample, and each document once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.command import Group
+from pofx.cli.commands.corpora.filter_fit import fit
+from pofx.cli.options import arguments
+from pofx.cli.options.arguments import Keeping, keeping_options
+from pofx.cli.options.layout import Layout, layout_options
+from pofx.cli.options.rows import keep_option
+from pofx.cli.options.sharding import Sharding, sharding_options
+from pofx.cli.options.written import Verb, Written
+from pofx.cli.output.filter_report import print_sides
+from pofx.cli.running.filter_recipe import FilterRecipe
+from pofx.files.urls import is_url
+
+if TYPE_CHECKING:
+    from pofx.jobs.filtered.running import FilterEnd
+    from pofx.jobs.job import Job
+
+
+@click.group(
+    cls=Group, short_help="Keep good documents of known languages, each once.", invoke_without_command=True
+)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Keep the documents of a corpus that are of a known language, neither too surprising nor too predictable, and no copy.
+
+    \b
+    pofx filter fit sample.jsonl --language en=en.txt --language de=de.txt -o quality
+    pofx filter fit sample.txt --good good.txt --bad bad.txt -o quality
+    pofx filter apply quality web/*.jsonl.gz -o kept/ --rest rejected/ --workers 8
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+command.add_command(fit)
+
+
+class _Directory(Written):
+    """The type of an output directory, whose name needs no / at its end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name with / at its end; the name of a file or a URL, which is refused later, as it is."""
+        return value if value.endswith("/") or is_url(value) or Path(value).is_file() else f"{value}/"
+
+
+def _never(path: Path, values: Any) -> bool:
+    return False  # the run itself compares what stands there with its plan
+
+
+@command.command(cls=Verb, short_help="Filter files into two directories.")
+@click.argument("directory", metavar="DIR")
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=_Directory(dir_okay=True, finished=_never),
+    metavar="KEPT/",
+    help="The directory of documents that are kept.",
+)
+@click.option(
+    "--rest",
+    required=True,
+    type=_Directory(dir_okay=True, finished=_never),
+    metavar="REST/",
+    help="The directory of all other documents, each with the reason.",
+)
+@click.option(
+    "--dedupe",
+    type=click.Choice(["near", "exact", "none"]),
+    default="near",
+    show_default=True,
+    help="Of documents that are equal (exact), or also of those that share 80 % of their 5-character shingles (near), "
+    "keep the first one.",
+)
+@click.option(
+    "--drop",
+    multiple=True,
+    type=click.Choice(["fitted", "midway"]),
+    help="Also drop documents on which a model of the filter was fitted, or that begin or end mid-way (repeatable).",
+)
+@keep_option
+@keeping_options
+@sharding_options
+@layout_options
+@arguments.quiet_option
+@arguments.json_option
+def apply(
+    directory: str,
+    files: tuple[str, ...],
+    out: str,
+    rest: str,
+    dedupe: Any,
+    drop: tuple[str, ...],
+    keep: tuple[str, ...],
+    keeping: Keeping,
+    sharding: Sharding,
+    layout: Layout,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Judge each document of FILES by the filter in DIR, and write it to KEPT or to REST.
+
+    The columns say the language and its posterior, log p, bits per byte and their quantile in the filter's sample, whether
+    the document begins or ends mid-way, whether a model was fitted on it, which document it is a copy of, and why it is not
+    kept. Exit code 1 if some rows hold no document; REST/errors says why.
+    """
+    from pofx.errors import require
+    from pofx.jobs.documents import Documents
+    from pofx.jobs.filtered.running import SCORES
+
+    require("pyarrow", "data", "writing Parquet")
+    documents = Documents(layout.files(files), layout, keep=keep)
+    documents.look()
+    recipe = FilterRecipe(
+        directory, documents, keep, str(Path(out, SCORES)), keeping, dedupe, tuple(sorted(set(drop)))
+    )
+    job = recipe()
+    job.rows.columns({})
+    ended = _followed(job, recipe, sharding, Path(out), Path(rest), quiet or as_json)
+    print_sides(ended, out, rest, as_json, quiet)
+    if ended.failed or (ended.rest is not None and ended.rest.errors):
+        click.get_current_context().exit(1)
+
+
+def _followed(
+    job: Job, recipe: FilterRecipe, sharding: Sharding, kept: Path, rest: Path, quiet: bool
+) -> FilterEnd:
+    """Run the filter, and show how far it is."""
+    from pofx.cli.output.unit_meter import unit_meter
+    from pofx.jobs.filtered.running import Stage, run_filter
+    from pofx.jobs.sharded.running import ShardedJob
+    from pofx.jobs.sharded.sizing import unit_bytes
+
+    sharded = ShardedJob(
+        recipe,
+        Path(job.out),
+        sharding.wanted,
+        lambda: sharding.unit_bytes or unit_bytes(job, sharding.processes),
+        sharding.max_error_rate,
+        job.fresh or job.overwrite,
+        sharding.ray,
+    )
+    run = run_filter(job, sharded, kept, rest)
+    with unit_meter(not quiet) as meter:
+        try:
+            while True:
+                event = next(run)
+                if not isinstance(event, Stage):
+                    meter.note(event)
+        except StopIteration as stop:
+            ended: FilterEnd = stop.value
+            return ended
+        except KeyboardInterrupt:
+            run.close()
+            click.echo(
+                f"pofx: interrupted; the units that are judged are kept in {job.out}; the same command goes on from there",
+                err=True,
+            )
+            click.get_current_context().exit(130)

@@ -1,0 +1,192 @@
+"""pofx filter fit: fit a model of each language, and find the bounds of bits per byte in a sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.classify_input import prior_of
+from pofx.cli.options.layout import Layout, layout_options, tally
+from pofx.cli.options.ngram import check_alpha, ngram_options, vocab_option
+from pofx.cli.options.numbers import Real
+from pofx.cli.options.written import Values, Verb, Written
+from pofx.cli.output.filter_report import print_filter
+
+
+def _finished(out: Path, values: Values) -> bool:
+    from pofx.filtering.files import CARD
+
+    return (out / CARD).is_file()
+
+
+@click.command(cls=Verb, numbers="Fit", short_help="Fit a filter to a sample.")
+@click.argument("files", metavar="SAMPLE...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=Written(dir_okay=True, finished=_finished),
+    metavar="DIR",
+    help="Directory of the saved filter.",
+)
+@click.option(
+    "--language",
+    "languages",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Fit the model of a language to this file (repeatable). Without it, SAMPLE is one language.",
+)
+@click.option(
+    "--language-field",
+    metavar="NAME",
+    help="jsonl, csv, parquet: the field of SAMPLE that names the language of each document.",
+)
+@click.option(
+    "--good",
+    multiple=True,
+    metavar="FILE",
+    help="Documents to keep (repeatable): find the bounds by labels, with --bad.",
+)
+@click.option("--bad", multiple=True, metavar="FILE", help="Documents not to keep (repeatable), with --good.")
+@click.option(
+    "--quantiles",
+    nargs=2,
+    type=Real(0, 1),
+    default=(0.0, 0.9),
+    show_default=True,
+    metavar="LOW HIGH",
+    help="Keep documents whose bits per byte lie between these quantiles of SAMPLE.",
+)
+@click.option(
+    "--normaliser",
+    type=click.Choice(["pofx", "ccnet", "none"]),
+    default="pofx",
+    show_default=True,
+    help="The steps before a model reads a text. pofx: Unicode form NFC and plain white space; ccnet: also lower case, no "
+    "accents, digits as 0, ASCII marks.",
+)
+@click.option(
+    "--held-out",
+    type=Real(0, 1),
+    default=0.2,
+    show_default=True,
+    help="Share of documents that no model is fitted on, chosen by a hash of their text.",
+)
+@click.option(
+    "--reject",
+    type=Real(0, 1, below=True),
+    default=0.005,
+    show_default=True,
+    metavar="SHARE",
+    help="Reject outliers as of no known language. About this share of ordinary texts, at most, is rejected too.",
+)
+@click.option(
+    "--least-posterior",
+    type=Real(0, 1),
+    default=0.5,
+    show_default=True,
+    metavar="P",
+    help="Reject texts whose language has a smaller posterior.",
+)
+@click.option(
+    "--prior", metavar="PRIOR", help="P(language): uniform (default), empirical, or NAME=P,NAME=P,…"
+)
+@ngram_options()
+@vocab_option()
+@layout_options
+@arguments.json_option
+def fit(
+    files: tuple[str, ...],
+    out: str,
+    languages: tuple[str, ...],
+    language_field: str | None,
+    good: tuple[str, ...],
+    bad: tuple[str, ...],
+    quantiles: tuple[float, float],
+    normaliser: str,
+    held_out: float,
+    reject: float,
+    least_posterior: float,
+    prior: str | None,
+    order: int,
+    smoothing: str,
+    alpha: float,
+    vocab: str,
+    layout: Layout,
+    as_json: bool,
+) -> None:
+    """Fit a model of each language, and find the bounds of bits per byte within which documents are kept.
+
+    The bounds are quantiles of SAMPLE, or, with --good and --bad, those that part good from bad documents best. Documents on
+    which a model was fitted are left out of the quantiles.
+    """
+    from pofx.files.directory import check_output_directory
+    from pofx.filtering.files import save_filter
+    from pofx.filtering.fitting import fit_filter
+    from pofx.models.specs import NgramSpec
+
+    if languages and language_field:
+        raise click.UsageError("expected --language or --language-field, got both.")
+    if bool(good) != bool(bad):
+        raise click.UsageError("expected --good and --bad, or neither, got one of the two.")
+    if good and arguments.typed("quantiles"):
+        raise click.UsageError(
+            "--quantiles: expected only without --good and --bad, got both; leave one out."
+        )
+    check_alpha(smoothing)
+    check_output_directory(out, "quality.json", "filter")
+    sample, labels = _read(files, layout, language_field)
+    named = _named(languages, layout) if languages else None
+    if language_field is not None:
+        from pofx.corpus.readers.labels import labels_of
+
+        named = {}
+        for text, label in zip(sample, labels_of(labels)):
+            if label is not None:
+                named.setdefault(label, []).append(text)
+        if not named:
+            raise click.UsageError(
+                f"--language-field: expected a field that documents have, got {language_field!r}."
+            )
+    spec = NgramSpec(order, smoothing, alpha, vocab)
+    asked = "uniform" if prior is None else prior_of(prior)
+    quality = fit_filter(
+        sample,
+        named,
+        spec=spec,
+        normaliser=normaliser,
+        quantiles=quantiles,
+        good=_read(good, layout)[0] if good else None,
+        bad=_read(bad, layout)[0] if bad else None,
+        held_out=held_out,
+        reject=reject,
+        least_posterior=least_posterior,
+        prior=asked,
+    )
+    save_filter(quality, out, spec, asked)
+    print_filter(quality, out, as_json)
+
+
+def _read(files: tuple[str, ...], layout: Layout, field: str | None = None) -> tuple[list[str], list[object]]:
+    """Return the texts of files, and the value of a field for each; None without a field."""
+    from pofx.corpus.empty_input import no_documents_in
+
+    found = layout.documents(files, () if field is None else (field,))
+    documents = list(found)
+    tally(found)
+    if not documents:
+        raise no_documents_in(files)
+    return [d.text for d in documents], [d.kept[0] if d.kept else None for d in documents]
+
+
+def _named(pairs: tuple[str, ...], layout: Layout) -> dict[str, list[str]]:
+    """Return the documents of each language; a language may have several files."""
+    files: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, sign, path = pair.partition("=")
+        if not (sign and name and path):
+            raise click.UsageError(f"--language: expected NAME=FILE, got {pair!r}.")
+        files.setdefault(name, []).append(path)
+    return {name: _read(tuple(paths), layout)[0] for name, paths in files.items()}

@@ -1,0 +1,139 @@
+"""The join of all documents of a corpus: groups of exact and of near copies, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.algorithms.statistics.clusters import Groups, Labels
+from pofx.algorithms.statistics.shingles import jaccard
+from pofx.filtering.copies.key_files import KeyFiles
+from pofx.filtering.copies.signature import MINIMA, Dedupe, read_signatures
+from pofx.filtering.copies.text_store import TextStore
+from pofx.queries.corpus_audit.near_duplicates import ALIKE, BANDS, CROWD, HOPELESS, ROWS
+
+# About how many bytes the sorting of one file of keys takes.
+MEMORY = 1 << 28
+# Signatures that are hashed at a time.
+_BATCH = 1 << 14
+
+# Batches of the corpus, in order: each is a list of texts or of signatures.
+Batches = Callable[[], Iterator[Sequence[str]]]
+
+
+def join_copies(
+    n: int, signatures: Batches, texts: Batches, dedupe: Dedupe, directory: Path, memory: int = MEMORY
+) -> tuple[Labels, Labels]:
+    """Group the copies of a corpus.
+
+    Exact copies have the same hash of their bytes. Near copies are pairs whose 5-character shingles have a Jaccard
+    similarity of 0.8 or more, and whatever such pairs link. MinHash finds the candidates, of which one of 500 may be
+    missed, and the
+    similarity of each candidate is computed. Memory holds `memory` bytes, 24 bytes a document, some 100 bytes for each
+    document with a candidate, and 32 bytes a candidate pair; all else lies in files.
+
+    Args:
+        n: The number of documents.
+        signatures: A function that yields the signatures of all documents, batch by batch, in order.
+        texts: A function that yields the texts likewise.
+        dedupe: "near" or "exact".
+        directory: An empty directory for the files of the join.
+        memory: About how many bytes the sorting may take.
+
+    Returns:
+        For each document the first document that is equal to it, and the first document of its group of near copies, each
+        `[n]`. With "exact" the second is the first.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    hashes = KeyFiles(directory, "exact", 2, n, memory)
+    rows = np.zeros((0, MINIMA), np.uint32)
+    if dedupe == "near" and n:
+        rows = np.memmap(directory / "minima", np.uint32, "w+", shape=(n, MINIMA))
+    at = 0
+    for batch in signatures():
+        found, low = read_signatures(batch, dedupe)
+        hashes.add(found, np.arange(at, at + len(batch)))
+        if dedupe == "near":
+            rows[at : at + len(batch)] = low
+        at += len(batch)
+    assert at == n  # noqa: S101  (ours: the commit records have counted the documents)
+    exact = np.arange(n, dtype=np.int64)
+    for documents, cuts in hashes.groups():
+        exact[documents] = np.repeat(documents[cuts[:-1]], np.diff(cuts))
+    if dedupe != "near":
+        return exact, exact
+    return exact, _near(exact, rows, texts, directory, memory)
+
+
+def _near(exact: Labels, rows: NDArray[np.uint32], texts: Batches, directory: Path, memory: int) -> Labels:
+    distinct = np.flatnonzero(exact == np.arange(len(exact)))
+    pairs = np.zeros((0, 2), dtype=np.int64)
+    for band in range(
+        BANDS + 1
+    ):  # the last band is all minima: texts that differ in case and white space alone
+        keys = KeyFiles(directory, f"band-{band:02d}", 1, len(distinct), memory)
+        for start in range(0, len(distinct), _BATCH):
+            some = distinct[start : start + _BATCH]
+            low = rows[some] if band == BANDS else rows[some, band * ROWS : (band + 1) * ROWS]
+            keys.add(_hash_rows(low)[:, None], some)
+        for documents, cuts in keys.groups():
+            found = [
+                _likely(documents[cuts[k] : cuts[k + 1]], rows)
+                for k in np.flatnonzero(np.diff(cuts) > 1).tolist()
+            ]
+            pairs = np.unique(np.concatenate([pairs, *found]), axis=0)
+        keys.remove()
+    within = np.unique(pairs)
+    groups = Groups(len(within))
+    with TextStore(directory / "texts") as store:
+        _copy_texts(within, texts, store)
+        for i, j in pairs.tolist():
+            a, b = np.searchsorted(within, (i, j)).tolist()
+            if not groups.together(a, b) and jaccard(store[i], store[j]) >= ALIKE:
+                groups.join(a, b)
+    first = np.arange(len(exact), dtype=np.int64)
+    first[within] = within[groups.labels()]
+    return first[exact]
+
+
+def _hash_rows(rows: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of each row, `[n]`; equal hashes of different rows only cost a comparison."""
+    out = np.zeros(len(rows), dtype=np.uint64)
+    for column in rows.T:
+        out = (out ^ column) * np.uint64(0xFF51AFD7ED558CCD)
+        out ^= out >> np.uint64(32)
+    return out
+
+
+def _likely(bucket: NDArray[np.int64], rows: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return the pairs of a bucket whose share of equal minima gives hope, `[p, 2]`.
+
+    In a crowd each document is paired with the first and the previous one only.
+    """
+    if len(bucket) <= CROWD:
+        i, j = np.triu_indices(len(bucket), 1)
+    else:
+        rest = np.arange(1, len(bucket))
+        i, j = np.concatenate([np.zeros_like(rest), rest[:-1]]), np.concatenate([rest, rest[1:]])
+    out = []
+    for at in range(0, len(i), _BATCH):
+        a, b = bucket[i[at : at + _BATCH]], bucket[j[at : at + _BATCH]]
+        alike = (rows[a] == rows[b]).mean(axis=1) >= HOPELESS
+        out.append(np.stack([a[alike], b[alike]], axis=1))
+    return np.concatenate(out)
+
+
+def _copy_texts(numbers: NDArray[np.int64], texts: Batches, store: TextStore) -> None:
+    """Copy the texts of some documents, whose numbers rise, into the store, in one pass over the corpus."""
+    at = 0
+    for batch in texts():
+        first, last = np.searchsorted(numbers, (at, at + len(batch)))
+        some = numbers[first:last]
+        store.add(some, [batch[k - at] for k in some.tolist()])
+        at += len(batch)
+    store.close()

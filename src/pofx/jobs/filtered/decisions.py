@@ -1,0 +1,102 @@
+"""The decision about each document of a corpus: kept or not, why, and which document it is a copy of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.errors import require
+from pofx.filtering.copies.joining import join_copies
+from pofx.filtering.copies.signature import Dedupe
+from pofx.filtering.copies.text_store import TextStore
+
+COPY, NEAR_COPY = "copy", "near copy"
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """The copies of a corpus.
+
+    Attributes:
+        copy_of: For each document the number of the document that it is a copy of, `[n]`; its own number for no copy.
+        exact: Whether the document is equal to an earlier one, `[n]`.
+    """
+
+    copy_of: NDArray[np.int64]
+    exact: NDArray[np.bool_]
+
+    def reasons(self, first: int, own: Sequence[str]) -> list[str]:
+        """Return the final reasons of documents: their own, or that they are copies; "" for a document that is kept.
+
+        Args:
+            first: The number of the first of these documents.
+            own: The reasons of the first pass.
+        """
+        out = []
+        for k, why in enumerate(own, first):
+            copy = COPY if self.exact[k] else NEAR_COPY if self.copy_of[k] != k else ""
+            out.append(why or copy)
+        return out
+
+
+def decide(n: int, parts: Sequence[Path], dedupe: Dedupe, directory: Path) -> Decisions:
+    """Find the copies of a corpus.
+
+    An exact copy is a copy of the first document that is equal to it. Of each group of near copies, the first document that
+    passes the filter is kept, and the others are its copies. Where none passes, they are copies of the first one.
+
+    Args:
+        n: The number of documents.
+        parts: The parts of the first pass, in the order of the units.
+        dedupe: Which copies to find.
+        directory: An empty directory for the files of the join.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    numbers = np.arange(n, dtype=np.int64)
+    if dedupe == "none" or not n:
+        return Decisions(numbers, np.zeros(n, dtype=np.bool_))
+    exact, near = join_copies(
+        n, lambda: column(parts, "signature"), lambda: column(parts, "text"), dedupe, directory
+    )
+    passing = np.zeros(n, dtype=np.bool_)
+    at = 0
+    for reasons in column(parts, "reason"):
+        passing[at : at + len(reasons)] = [not r for r in reasons]
+        at += len(reasons)
+    is_copy = exact != numbers
+    groups, at_first = np.unique(near[passing & ~is_copy], return_index=True)
+    first = (
+        numbers.copy()
+    )  # the first document of each group stands for it, or its first document that passes
+    first[groups] = np.flatnonzero(passing & ~is_copy)[at_first]
+    return Decisions(np.where(is_copy, exact, first[near]), is_copy)
+
+
+def ids_of(numbers: NDArray[np.int64], parts: Sequence[Path], path: Path) -> TextStore:
+    """Return the ids of some documents, whose numbers rise, in a file on disk; the caller closes it."""
+    store = TextStore(path)
+    at = 0
+    for ids in column(parts, "id"):
+        low, high = np.searchsorted(numbers, (at, at + len(ids)))
+        some = numbers[low:high]
+        store.add(some, [ids[k - at] for k in some.tolist()])
+        at += len(ids)
+    store.close()
+    return store
+
+
+def column(parts: Sequence[Path], name: str) -> Iterator[list[Any]]:
+    """Yield the values of a column of all parts, in order, a row group at a time."""
+    parquet = require("pyarrow.parquet", "data", "reading Parquet")
+    for part in parts:
+        with part.open("rb") as f:
+            file = parquet.ParquetFile(f)
+            for g in range(file.num_row_groups):
+                yield file.read_row_group(g, columns=[name]).column(0).to_pylist()

@@ -1,0 +1,95 @@
+"""The join of copies on disk: against all pairs, and against the join in memory."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pofx.algorithms.statistics.clusters import Groups
+from pofx.algorithms.statistics.shingles import jaccard
+from pofx.filtering.copies.joining import join_copies
+from pofx.filtering.copies.signature import Dedupe, signatures
+from pofx.queries.corpus_audit.near_duplicates import ALIKE, group_near_copies
+
+WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ne", "pu", "ra") for b in ("t", "rn", "sk", "ll", "m", "xo")]
+
+
+def corpus(seed: int, n: int = 60) -> list[str]:
+    """Random texts, with exact copies, copies in other case and white space, and copies with some words changed."""
+    rng = random.Random(seed)
+    out: list[str] = []
+    for _ in range(n):
+        kind = rng.random()
+        if not out or kind < 0.5:
+            out.append(" ".join(rng.choices(WORDS, k=rng.randint(1, 60))))
+            continue
+        text = rng.choice(out)
+        if kind < 0.7:
+            out.append(text)
+        elif kind < 0.75:
+            out.append(f" {text.upper()}\n")
+        else:
+            words = text.split()
+            for _ in range(rng.randint(1, 3)):
+                words[rng.randrange(len(words))] = rng.choice(WORDS)
+            out.append(" ".join(words))
+    return out
+
+
+def batches(items: Sequence[str], size: int = 7) -> Callable[[], Iterator[Sequence[str]]]:
+    return lambda: (items[at : at + size] for at in range(0, len(items), size))
+
+
+def joined(
+    texts: list[str], directory: Path, dedupe: Dedupe, memory: int = 1 << 28
+) -> tuple[list[int], list[int]]:
+    directory.mkdir()
+    found = join_copies(
+        len(texts), batches(signatures(texts, dedupe)), batches(texts), dedupe, directory, memory
+    )
+    return found[0].tolist(), found[1].tolist()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("memory", [1 << 28, 1 << 11])
+def test_groups_are_those_of_all_pairs(seed: int, memory: int, tmp_path: Path) -> None:
+    texts = corpus(seed)
+    exact, near = joined(texts, tmp_path / "join", "near", memory)
+    assert exact == [texts.index(t) for t in texts]
+    groups = Groups(len(texts))
+    for i, j in combinations(range(len(texts)), 2):
+        if jaccard(texts[i], texts[j]) >= ALIKE:
+            groups.join(i, j)
+    assert near == groups.labels().tolist()
+    assert len(set(near)) < len(set(exact)) < len(texts)
+
+
+def test_the_join_on_disk_is_that_in_memory(tmp_path: Path) -> None:
+    texts = corpus(9, 400)
+    _, near = joined(texts, tmp_path / "join", "near", 1 << 11)
+    assert near == group_near_copies(texts).tolist()
+    assert len(list((tmp_path / "join").glob("exact-*"))) > 8  # the bound of memory parts the keys
+
+
+def test_a_crowd_of_near_copies_is_one_group(tmp_path: Path) -> None:
+    body = " ".join(WORDS * 3)
+    texts = [f"{body} {k}" for k in range(90)] + ["another text altogether"] * 3
+    exact, near = joined(texts, tmp_path / "join", "near")
+    assert near == [0] * 90 + [90] * 3
+    assert exact == [*range(90), 90, 90, 90]
+
+
+def test_exact_alone_reads_no_shingles(tmp_path: Path) -> None:
+    texts = ["a b c d e f", "A  b c d e f", "a b c d e f", ""]
+    assert joined(texts, tmp_path / "join", "exact") == ([0, 1, 0, 3], [0, 1, 0, 3])
+    assert not list((tmp_path / "join").glob("band-*"))
+
+
+def test_no_document_has_no_copy(tmp_path: Path) -> None:
+    exact, near = joined([], tmp_path / "join", "near")
+    assert np.shape(exact) == np.shape(near) == (0,)
