@@ -158,7 +158,7 @@ def test_a_fit_in_parts_saves_and_reports_the_same(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--family", "transformer", "--workers", "2"], "--workers: expected only with --family ngram"),
+        (["--family", "transformer", "--memory", "9M"], "--memory: expected only with --family ngram"),
         (["--memory", "much"], "--memory: expected a size such as 500M or 2G, got 'much'"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 from pofx.errors import BadValue, no_documents
 from pofx.lm.model import LM
 from pofx.models.specs import NgramSpec, TransformerSpec
+from pofx.values import check_whole_number
 from pofx.vocab.spec import vocab_for
 
 Spec = NgramSpec | TransformerSpec
@@ -18,6 +19,7 @@ Spec = NgramSpec | TransformerSpec
 # The seed differs from the seeds that callers use, since the hash of a document decides its side. Of documents that
 # `split_documents` left by seed 0, the same seed would hold out none, and early stopping was then silently off.
 VALIDATION_SEED = 0x5EED
+MOST_WORKERS = 1024
 
 
 def fit(
@@ -28,6 +30,7 @@ def fit(
     progress: Callable[[Any], None] | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
+    workers: int = 1,
 ) -> LM:
     """Fit the model of a family to documents by minimising the loss, nats a document, EOS counted.
 
@@ -42,13 +45,16 @@ def fit(
         progress: A function that is called with a `FitProgress` at every step of a transformer.
         checkpoint: A file to which the state of a transformer's fit is written every 30 seconds, and at its end.
         resume: Whether to continue the fit that `checkpoint` holds.
+        workers: How many processes of this machine share each step of a transformer, this process included. The steps are
+            those of one process, up to rounding.
 
     Returns:
         The model, with a record of its documents in `fitted`.
 
     Raises:
         BadSource: There are no documents, or the checkpoint is damaged.
-        BadValue: `documents` is one text, `spec` is no spec, or the checkpoint is of another fit.
+        BadValue: `documents` is one text, `spec` is no spec, the checkpoint is of another fit, or a process of the fit
+            ended.
         Interrupted: Ctrl-C or SIGTERM came between two steps of a transformer.
 
     Right: `pofx.fit(pofx.documents("corpus.txt"), pofx.NgramSpec(order=4))`. Wrong: `pofx.fit("corpus.txt")`, since the name
@@ -60,11 +66,16 @@ def fit(
             "write documents(path) or [text]",
             argument="documents",
         )
+    workers = check_whole_number("workers", workers, 1, MOST_WORKERS)
     if isinstance(spec, NgramSpec):
+        if workers > 1:
+            raise BadValue(
+                f"expected 1 for an n-gram in memory, got {workers}", "leave workers out", argument="workers"
+            )
         return _fit_ngram(documents, spec)
     if isinstance(spec, TransformerSpec):
         kept = None if validation is None else list(validation)
-        return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume)
+        return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume, workers)
     raise BadValue(
         f"expected NgramSpec(…) or TransformerSpec(…), got {spec!r}", "pass a spec", argument="spec"
     )
@@ -91,6 +102,7 @@ def _fit_transformer(
     progress: Callable[[Any], None] | None,
     checkpoint: str | Path | None,
     resume: bool,
+    workers: int,
 ) -> LM:
     from pofx.corpus.split import split_documents
     from pofx.lm.fitted_documents import DocumentRecorder, record_documents
@@ -113,6 +125,7 @@ def _fit_transformer(
         progress=progress,
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
+        workers=workers,
     )
     own = replace(recorder.finish(), validation=record_documents(validation).codes)
     return lm.with_info(fitted=(own,))

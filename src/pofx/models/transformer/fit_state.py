@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pofx.arithmetic import list_differences
-from pofx.errors import Advice, BadValue, require
+from pofx.errors import require
 
 require("torch", "torch", "fitting a transformer")
 
@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from pofx.models.specs import TransformerSpec
 from pofx.models.threads import engine_for
 from pofx.models.transformer import checkpoint as checkpoints
+from pofx.models.transformer.fit_documents import FitDocuments
 from pofx.models.transformer.model import build
 from pofx.models.transformer.muon import Optimiser
 from pofx.models.transformer.objective import batch_nats, fast_dtype, loss_and_gradients
-from pofx.models.transformer.windows import Pieces, default_overlap
-from pofx.units import bits
+from pofx.models.transformer.windows import Pieces
+from pofx.models.transformer.workers.group import ALONE, Group, share
 from pofx.vocab.vocabulary import Vocab
 
 SECONDS = 60.0  # the time of a fit for which neither seconds nor epochs are given
@@ -73,61 +74,38 @@ class FitProgress:
     passes: float = 0.0
 
 
-class FitDocuments:
-    """The documents of a fit as pieces, with x0 before and EOS after each as the spec says."""
-
-    def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
-        if spec.end and vocab.end is None:
-            raise BadValue(
-                "expected a vocabulary with an EOS, got a vocabulary without",
-                Advice("fit without EOS", "end=False", "--no-end"),
-                argument="end",
-            )
-        lead = [vocab.size] if spec.begin else []
-        tail = [vocab.end] if spec.end else []
-        self.pieces = Pieces(
-            [np.array([*lead, *np.asarray(d).tolist(), *tail], dtype=np.int64) for d in documents],
-            spec.context,
-            default_overlap(spec.context),
-        )
-        sizes = np.array([len(b or b"") for b in (*vocab.token_bytes, None)], dtype=np.int64)
-        self.documents = max(1, len(documents))
-        self.tokens = int(self.pieces.lengths.sum())  # inputs of one pass
-        self.bytes = max(1, int(sizes[self.pieces.stream].sum()))
-
-    def per_document(self, nats_per_target: float) -> float:
-        """Convert nats a target to nats a document."""
-        return nats_per_target * self.pieces.targets / self.documents
-
-    def per_byte(self, nats_per_target: float) -> float:
-        """Convert nats a target to bits a byte."""
-        return bits(nats_per_target * self.pieces.targets / self.bytes)
-
-
 class FitState:
-    """The state of one fit: all that changes from step to step."""
+    """The state of one fit: all that changes from step to step; the same in every process of a group.
+
+    A step raises `LostWorker` before anything has changed.
+    """
 
     def __init__(
-        self, corpus: FitDocuments, held_out: FitDocuments, spec: TransformerSpec, vocab: Vocab
+        self,
+        corpus: FitDocuments,
+        held_out: FitDocuments,
+        spec: TransformerSpec,
+        vocab: Vocab,
+        group: Group = ALONE,
     ) -> None:
         self.corpus, self.held_out, self.spec, self.vocab = corpus, held_out, spec, vocab
+        self.group = group
         self.net = build(spec, vocab)
         self.dtype = fast_dtype()
         self.optimiser = Optimiser(self.net, dtype=self.dtype)
         self.step = self.epoch = self.position = self.read = self.validations = 0
         self.before = 0.0  # seconds of earlier runs
         self.began = time.perf_counter()
+        self.elapsed = (
+            0.0  # the time of the fit in all runs, seconds, by the clock of process 0 in the latest step
+        )
         self.recent: list[tuple[float, int]] = []
         self.validation: float | None = None  # the latest validation loss, nats a target
         self.best: float | None = None
         self.best_weights: dict[str, torch.Tensor] = {}
         self.order: list[NDArray[np.int64]] = self._shuffled()
-        self.arithmetic = [engine_for(spec.width).arithmetic().parts]  # the arithmetic of each run
-
-    @property
-    def elapsed(self) -> float:
-        """The time of the fit in all runs, seconds."""
-        return self.before + time.perf_counter() - self.began
+        # The arithmetic of each run. Processes add their gradients, so their number decides the last digits, too.
+        self.arithmetic = [engine_for(spec.width).arithmetic().parts | {"workers": str(group.size)}]
 
     @property
     def fraction(self) -> float:
@@ -163,24 +141,64 @@ class FitState:
 
     def advance(self) -> None:
         """Take one step of the optimiser."""
-        batch = self.corpus.pieces.pack(self.order[self.position])
-        loss = loss_and_gradients(self.net, self.vocab.size, batch, dtype=self.dtype)
+        pieces, which = self.corpus.pieces, self.order[self.position]
+        targets = pieces.targets_of(which)
+        loss = self._gradients(which, targets)
         warm = (self.step + 1) / WARM_UP
         self.optimiser.step(min(1.0, warm, max(0.0, 1 - self.fraction) / COOL_DOWN))
-        self.recent = [*self.recent[-19:], (loss, len(batch.targets))]
+        self.recent = [*self.recent[-19:], (loss, targets)]
         self.step += 1
-        self.read += len(batch.inputs)
+        self.read += int(pieces.lengths[which].sum())
         self.position += 1
         if self.position == len(self.order):
             self.epoch, self.position = self.epoch + 1, 0
             self.order = self._shuffled()
 
+    def _gradients(self, which: NDArray[np.int64], targets: int) -> float:
+        """Compute the loss of a step, nats, and leave its gradients; each process reads its share of the pieces."""
+        pieces, group = self.corpus.pieces, self.group
+        if group.size == 1:
+            batch = pieces.pack(which)
+            loss = loss_and_gradients(self.net, self.vocab.size, batch, dtype=self.dtype)
+            self.elapsed = self._clock()
+            return loss
+        loss, mine = 0.0, which[share(pieces.lengths[which].tolist(), group.rank, group.size)]
+        params = list(self.net.parameters())
+        if len(mine):
+            batch = pieces.pack(mine)
+            loss = loss_and_gradients(self.net, self.vocab.size, batch, dtype=self.dtype, targets=targets)
+        grads = [torch.zeros_like(p) if p.grad is None or not len(mine) else p.grad for p in params]
+        whole = torch.split(group.add(torch.cat([g.reshape(-1) for g in grads])), [p.numel() for p in params])
+        numbers = group.add(
+            torch.tensor([loss, self._clock() if group.rank == 0 else 0.0], dtype=torch.float64)
+        )
+        for p, g in zip(params, whole):
+            p.grad = g.view_as(p)
+        self.elapsed = float(numbers[1])
+        return float(numbers[0])
+
+    def look_up(self, stopped: bool) -> bool:
+        """Look at the clock between two steps; return whether any process was told to stop."""
+        now = [float(stopped), self._clock() if self.group.rank == 0 else 0.0]
+        told, self.elapsed = self.group.add(torch.tensor(now, dtype=torch.float64)).tolist()
+        return bool(told)
+
+    def _clock(self) -> float:
+        return self.before + time.perf_counter() - self.began
+
+    @property
+    def validation_is_due(self) -> bool:
+        """Whether the loss on the held-out documents is to be measured after the latest step."""
+        return sum(at <= self.fraction for at in VALIDATE_AT) > self.validations
+
     def validate(self) -> None:
         """Measure the loss on the held-out documents, and keep the weights if the loss is the lowest so far."""
+        value = None
+        if len(self.held_out.pieces):
+            value = self.measure(self.held_out.pieces, self._validation_tokens())
         self.validations = sum(at <= self.fraction for at in VALIDATE_AT)
-        if not len(self.held_out.pieces):
+        if value is None:
             return
-        value = self.measure(self.held_out.pieces, self._validation_tokens())
         self.validation = value
         if self.best is None or value < self.best:
             self.best = value
@@ -199,12 +217,12 @@ class FitState:
     def measure(self, pieces: Pieces, tokens: int) -> float:
         """Compute the exact loss, nats a target, over the first pieces with `tokens` inputs, in float32."""
         within = np.flatnonzero(np.cumsum(pieces.lengths) - pieces.lengths < tokens)
-        total, count = 0.0, 0
-        for group in pieces.groups(within, 4096):
-            batch = pieces.pack(group)
-            total += float(batch_nats(self.net, self.vocab.size, batch))
-            count += len(batch.targets)
-        return total / count
+        batches = pieces.groups(within, 4096)
+        nats = torch.zeros(len(batches), dtype=torch.float64)
+        for i in range(self.group.rank, len(batches), self.group.size):
+            nats[i] = batch_nats(self.net, self.vocab.size, pieces.pack(batches[i]))
+        # One process wrote each place, and the sum runs in the order of the batches, so no bit depends on the processes.
+        return float(sum(self.group.add(nats).tolist())) / pieces.targets_of(within)
 
     def report(self) -> FitProgress:
         """Return the progress of the fit."""
@@ -224,29 +242,40 @@ class FitState:
             self.passes,
         )
 
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the weights and the state of the optimiser by name, which are the same in every process."""
+        tensors: dict[str, torch.Tensor] = {f"net.{k}": p for k, p in self.net.named_parameters()}
+        return tensors | {f"optimiser.{k}": t for k, t in self.optimiser.tensors().items()}
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the numbers from which a fit goes on, by name."""
+        return {k: getattr(self, k) for k in NUMBERS} | {"elapsed": self.elapsed}
+
+    def set_numbers(self, numbers: Mapping[str, Any]) -> None:
+        """Replace the numbers; the clock goes on from here."""
+        for k in NUMBERS:
+            setattr(self, k, numbers[k])
+        self.before = self.elapsed = float(numbers["elapsed"])
+        self.order = self._shuffled()
+        self.began = time.perf_counter()
+
     def save(self, path: Path, same: dict[str, Any]) -> None:
         """Write the state to a checkpoint."""
-        tensors: dict[str, torch.Tensor] = {f"net.{k}": p for k, p in self.net.named_parameters()}
-        tensors |= {f"optimiser.{k}": t for k, t in self.optimiser.tensors().items()}
-        tensors |= {f"best.{k}": t for k, t in self.best_weights.items()}
-        facts = {k: getattr(self, k) for k in NUMBERS}
-        checkpoints.write(
-            path, tensors, facts | {"same": same, "elapsed": self.elapsed, "arithmetic": self.arithmetic}
-        )
+        tensors = self.tensors() | {f"best.{k}": t for k, t in self.best_weights.items()}
+        checkpoints.write(path, tensors, self.numbers() | {"same": same, "arithmetic": self.arithmetic})
 
     @torch.no_grad()
     def restore(self, path: Path, same: dict[str, Any]) -> None:
         """Replace the state by that of a checkpoint."""
         was = checkpoints.read(path, same)
         try:
-            for k, p in self.net.named_parameters():
-                p.copy_(was.tensors[f"net.{k}"])
-            for k, t in self.optimiser.tensors().items():
-                t.copy_(was.tensors[f"optimiser.{k}"])
-            for k in NUMBERS:
-                setattr(self, k, was.facts[k])
-            self.before = float(was.facts["elapsed"])
-            others = [dict(a) for a in was.facts["arithmetic"] if a != self.arithmetic[0]]
+            for k, t in self.tensors().items():
+                t.copy_(was.tensors[k])
+            self.set_numbers(was.facts)
+            every = [
+                {"workers": "1", **a} for a in was.facts["arithmetic"]
+            ]  # the first checkpoints had one worker
+            others = [a for a in every if a != self.arithmetic[0]]
         except (KeyError, RuntimeError, TypeError, ValueError) as e:
             raise checkpoints.damaged_checkpoint(path, e) from None
         if others:
@@ -259,5 +288,3 @@ class FitState:
             )
         self.arithmetic = [*others, *self.arithmetic]
         self.best_weights = was.part("best.")
-        self.order = self._shuffled()
-        self.began = time.perf_counter()

@@ -65,7 +65,12 @@ def batch_nats(net: Net, outcomes: int, batch: Batch, dtype: torch.dtype = torch
 
 
 def loss_and_gradients(
-    net: Net, outcomes: int, batch: Batch, micro_batches: int = 1, dtype: torch.dtype = torch.float32
+    net: Net,
+    outcomes: int,
+    batch: Batch,
+    micro_batches: int = 1,
+    dtype: torch.dtype = torch.float32,
+    targets: int | None = None,
 ) -> float:
     """Compute −Σ log p(targets), nats, and leave the gradient of that sum divided once by the number of targets.
 
@@ -76,13 +81,15 @@ def loss_and_gradients(
         micro_batches: In how many parts the batch is read, to save memory. Sums are accumulated, so loss and gradient do not
             depend on the number of parts, but for rounding (1e-6).
         dtype: The dtype of the matrix products.
+        targets: The number of targets to divide by, where the batch is a part of a step; that of the batch by default.
     """
+    targets = targets or len(batch.targets)
     for p in net.parameters():
         p.grad = None
     total = 0.0
     for part in split_batch(batch, micro_batches):
         loss = batch_nats(net, outcomes, part, dtype)
-        (loss / len(batch.targets)).backward()  # type: ignore[no-untyped-call]
+        (loss / targets).backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
     return total
 

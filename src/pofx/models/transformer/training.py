@@ -23,10 +23,14 @@ from pofx.models.specs import TransformerSpec
 from pofx.models.threads import threads_for
 from pofx.models.transformer import checkpoint as checkpoints
 from pofx.models.transformer.files import silence_begin
-from pofx.models.transformer.fit_state import VALIDATE_AT, FitDocuments, FitProgress, FitState
+from pofx.models.transformer.fit_documents import FitDocuments
+from pofx.models.transformer.fit_state import FitProgress, FitState
 from pofx.models.transformer.learning_curve import CurveRecorder, LearningCurve
 from pofx.models.transformer.model import TransformerLM
 from pofx.models.transformer.windows import default_overlap
+from pofx.models.transformer.workers.group import Group, LostWorker
+from pofx.models.transformer.workers.launch import open_crew
+from pofx.models.transformer.workers.task import Task, check_same_state, copy_state, receive_task, send_task
 from pofx.vocab.vocabulary import Vocab
 
 CHECKPOINT_EVERY = 30.0  # seconds
@@ -43,6 +47,7 @@ def train(
     progress: Callable[[FitProgress], None] | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    workers: int = 1,
 ) -> TransformerLM:
     """Fit a transformer: minimise L(θ) = −(1/N) Σ_n log p_θ(xⁿ) by Muon and Adam.
 
@@ -57,9 +62,10 @@ def train(
         progress: A function that is called with a `FitProgress` at every step.
         checkpoint: A file that is written every 30 s, at the end, and at an interrupt.
         resume: Whether to continue from `checkpoint`. A `RuntimeWarning` says if it was written under other arithmetic.
+        workers: How many processes share each step, this process included.
 
     Raises:
-        BadValue: The checkpoint is of another fit, or there is nothing to predict.
+        BadValue: The checkpoint is of another fit, there is nothing to predict, or a process of the fit ended.
         BadSource: The checkpoint is missing or damaged.
         Interrupted: Ctrl-C or SIGTERM came; the fit stopped after a whole step.
     """
@@ -70,22 +76,25 @@ def train(
             "pass texts that are not empty",
             argument="documents",
         )
-    fit = FitState(corpus, held_out, spec, vocab)
     same = checkpoints.fit_identity(spec, vocab, documents)
-    if resume:
-        if checkpoint is None:
-            raise BadValue(
-                "expected the checkpoint to go on from, got none",
-                Advice("name it", "checkpoint=path"),
-                argument="resume",
-            )
-        fit.restore(checkpoint, same)
-    with threads_for(spec.width), flush_denormals(), catch_interrupts() as stopped:
-        curve = _run(fit, progress, checkpoint, same, stopped)
-        if checkpoint is not None:
-            fit.save(checkpoint, same)
-    if stopped.is_set():
-        raise Interrupted(fit.step, fit.fraction, checkpoint)
+    if resume and checkpoint is None:
+        raise BadValue(
+            "expected the checkpoint to go on from, got none",
+            Advice("name it", "checkpoint=path"),
+            argument="resume",
+        )
+    fit = None
+    with open_crew(workers) as crew:
+        try:
+            send_task(Task(documents, validation, spec, vocab), crew.group)
+            fit = FitState(corpus, held_out, spec, vocab, crew.group)
+            if resume and checkpoint is not None:
+                fit.restore(checkpoint, same)
+            curve = _take_steps(fit, progress, checkpoint, same)
+        except LostWorker as e:
+            if fit is not None and checkpoint is not None and fit.step:
+                fit.save(checkpoint, same)  # of the latest whole step
+            raise _lost(crew.describe_loss(str(e)), fit, checkpoint) from None
     if fit.best_weights:
         fit.net.load_state_dict(fit.best_weights)
     fit.net.requires_grad_(False)
@@ -95,31 +104,91 @@ def train(
     return TransformerLM(fit.net, vocab, begin=spec.begin, overlap=overlap, learning_curve=curve)
 
 
+def help_train(group: Group) -> None:
+    """Take part in the fit of process 0, with nothing to read or write.
+
+    Raises:
+        LostWorker: Another process ended before the fit did.
+        Interrupted: Ctrl-C or SIGTERM came to one of the processes.
+    """
+    task = receive_task(group)
+    if task is None:
+        return
+    corpus, held_out = (FitDocuments(t, task.spec, task.vocab) for t in (task.documents, task.validation))
+    _take_steps(FitState(corpus, held_out, task.spec, task.vocab, group), None, None, {})
+
+
+def _take_steps(
+    fit: FitState,
+    progress: Callable[[FitProgress], None] | None,
+    checkpoint: Path | None,
+    same: dict[str, Any],
+) -> LearningCurve:
+    """Take the steps that are left, and write the last checkpoint."""
+    copy_state(fit)
+    with threads_for(fit.spec.width), flush_denormals(), catch_interrupts() as stopped:
+        curve, early = _run(fit, progress, checkpoint, same, stopped)
+        _save(fit, checkpoint, same)
+    if early:
+        raise Interrupted(fit.step, fit.fraction, checkpoint)
+    return curve
+
+
 def _run(
     fit: FitState,
     progress: Callable[[FitProgress], None] | None,
     checkpoint: Path | None,
     same: dict[str, Any],
     stopped: threading.Event,
-) -> LearningCurve:
+) -> tuple[LearningCurve, bool]:
+    """Take steps until the fit is done or any process is told to stop; return the curve, and whether it was told so."""
     saved = time.perf_counter()
     curve = CurveRecorder()
-    while fit.fraction < 1 and not stopped.is_set():
+    if fit.validation_is_due:  # a process was lost while the loss was measured
+        _validate(fit, curve)
+    while not (early := fit.look_up(stopped.is_set())) and fit.fraction < 1:
         fit.advance()
         curve.stepped(fit.step, fit.passes, fit.elapsed, fit.train_bits_per_byte)
-        if sum(at <= fit.fraction for at in VALIDATE_AT) > fit.validations:
-            fit.validate()
-            if fit.validation is not None:
-                curve.validated(fit.passes, fit.held_out.per_byte(fit.validation))
-        if checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_EVERY:
-            fit.save(checkpoint, same)
+        if fit.validation_is_due:
+            _validate(fit, curve)
+        due = checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_EVERY
+        if fit.group.any(due):
+            _save(fit, checkpoint, same)
             saved = time.perf_counter()
         if progress is not None:
             try:
                 progress(fit.report())
             except KeyboardInterrupt:  # between two steps: the state is whole
                 stopped.set()
-    return curve.finish()
+    if not early and fit.validation_is_due:  # the clock ran out between two steps
+        _validate(fit, curve)
+    return curve.finish(), early
+
+
+def _validate(fit: FitState, curve: CurveRecorder) -> None:
+    fit.validate()
+    if fit.validation is not None:
+        curve.validated(fit.passes, fit.held_out.per_byte(fit.validation))
+
+
+def _save(fit: FitState, checkpoint: Path | None, same: dict[str, Any]) -> None:
+    """Check that all processes have the same state, and write it where this process has a checkpoint."""
+    check_same_state(fit)
+    if checkpoint is not None:
+        fit.save(checkpoint, same)
+
+
+def _lost(how: str, fit: FitState | None, checkpoint: Path | None) -> BadValue:
+    """Return the error of a fit that lost a process."""
+    steps = 0 if fit is None else fit.step
+    kept = checkpoint is not None and steps > 0
+    return BadValue(
+        f"expected processes that live until the fit ends, got {how}, after step {steps}",
+        Advice("continue the fit", f"resume=True, checkpoint={str(checkpoint)!r}", "--resume")
+        if kept
+        else "start the fit again",
+        argument="workers",
+    )
 
 
 @contextmanager

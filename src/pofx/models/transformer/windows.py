@@ -128,6 +128,10 @@ class Pieces:
         """The number of targets that count, over all pieces."""
         return int((self.stop - self.fresh).sum())
 
+    def targets_of(self, which: Ints) -> int:
+        """The number of targets that count, over the pieces `which`."""
+        return int((self.stop[which] - self.fresh[which]).sum())
+
     def pack(self, which: Ints) -> Batch:
         """Pack the pieces `which` end to end."""
         lengths = self.lengths[which]

@@ -11,14 +11,15 @@ from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
-from pofx.cli.options.written import Values, Verb, Written, model_finished
+from pofx.cli.options.written import Values, Written, model_finished
 from pofx.cli.output.fit_report import ProgressPrinter, Read, print_report
+from pofx.cli.running.fit_in_group import FitVerb
 from pofx.files.limits import parse_size
 from pofx.models.specs import SIZES, NgramSpec
 
 # Options that only one family uses. With another family such an option is a mistake, which nobody would notice.
 ONLY = {
-    "ngram": ("order", "smoothing", "alpha", "workers", "memory"),
+    "ngram": ("order", "smoothing", "alpha", "memory"),
     "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume"),
 }
 
@@ -40,7 +41,7 @@ def _finished(out: Path, values: Values) -> bool:
     return model_finished(out, values) and not (values["resume"] and _checkpoint(out).exists())
 
 
-@click.command(cls=Verb, numbers="Fit", short_help="Fit a model to documents.")
+@click.command(cls=FitVerb, numbers="Fit", short_help="Fit a model to documents.")
 @click.argument("files", nargs=-1, required=True)
 @click.option(
     "-o",
@@ -82,7 +83,8 @@ def _finished(out: Path, values: Values) -> bool:
     "--workers",
     type=Whole(1, 1024),
     metavar="N",
-    help="ngram: count with N processes, in bounded memory; the model is the same, byte for byte.",
+    help="Use N processes. ngram: count in bounded memory; the model is the same, byte for byte. transformer: share each "
+    "step; the model is the same up to rounding.",
 )
 @click.option(
     "--memory",
@@ -189,8 +191,7 @@ def command(
         spec = TransformerSpec(
             layers, width, heads, context, vocab, not no_begin, not no_end, seconds, epochs, seed
         )
-    if workers is not None or memory is not None:
-        assert isinstance(spec, NgramSpec)  # noqa: S101  (ours: other families refuse these options)
+    if isinstance(spec, NgramSpec) and (workers is not None or memory is not None):
         _fit_in_parts(spec, files, layout, held_out, out, memory, workers, as_json, save_held_out, quiet)
         return
     found = layout.documents(files)
@@ -208,7 +209,15 @@ def command(
         _prepare(checkpoint, resume)
     started = time.perf_counter()
     told = ProgressPrinter(quiet)
-    lm = fit(train, spec, validation=kept, progress=told, checkpoint=checkpoint, resume=resume)
+    lm = fit(
+        train,
+        spec,
+        validation=kept,
+        progress=told,
+        checkpoint=checkpoint,
+        resume=resume,
+        workers=workers or 1,
+    )
     # The time of a resumed fit includes the time of its earlier runs.
     took = time.perf_counter() - started if told.last is None else told.last.elapsed
     save(lm, out)

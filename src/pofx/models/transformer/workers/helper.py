@@ -1,0 +1,62 @@
+"""A process that takes part in a fit by `--workers`: it reads no file and writes none; process 0 tells it all."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from pofx.errors import BadValue, Interrupted, require
+
+require("torch", "torch", "fitting a transformer")
+
+from pofx.arithmetic import one_thread
+from pofx.models.torchrun import Torchrun
+from pofx.models.transformer.training import help_train
+from pofx.models.transformer.workers.group import LostWorker
+from pofx.models.transformer.workers.launch import join_local, join_torchrun
+
+
+def main() -> None:
+    """Take part in a fit of another process on this machine; the arguments are rank, size and directory."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches process 0, which tells the others
+    rank, size, directory = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    with one_thread():
+        _help(rank, size, directory)
+
+
+def help_torchrun(place: Torchrun) -> None:
+    """Take part in the fit of process 0 of `torchrun`.
+
+    Raises:
+        BadValue: The connection to another process ended before the fit did.
+    """
+    try:
+        help_train(join_torchrun(place))
+    except LostWorker as e:
+        raise BadValue(
+            f"expected processes that live until the fit ends, got no answer of another process ({e})",
+            "read what process 0 says",
+            argument="workers",
+        ) from None
+
+
+def _help(rank: int, size: int, directory: Path) -> None:
+    try:
+        help_train(join_local(rank, size, directory))
+    except Interrupted:
+        pass  # process 0 says so
+    except LostWorker as e:
+        sys.exit(f"lost the connection to another worker: {e}")
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):  # unbuffered: a lock of `sys.stdin` would be held at the exit
+        pass
+    os._exit(1)
