@@ -10,6 +10,7 @@ import pytest
 
 from pofx.report import heat
 from pofx.report.numerals import fixed_point, probability, significant_digits, typeset, with_commas
+from pofx.report.sums import addends, steps
 from pofx.report.visible import visible
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,14 @@ def test_scale_ts_has_the_edges_of_heat_py() -> None:
     assert tuple(json.loads(f"[{labels[1]}]")) == heat.LABELS
 
 
-@pytest.mark.parametrize("name", ["fixed", "significant", "probability", "count", "visible", "shade"])
+def sums(given: str) -> str:
+    """Terms beside their sum, then terms beside their running sums, and these."""
+    terms = [float(x) for x in given.split()]
+    shown, running = steps(terms, sum(terms))
+    return typeset(" ".join([*addends(terms, sum(terms)), *shown, *running]))
+
+
+@pytest.mark.parametrize("name", ["fixed", "significant", "probability", "count", "visible", "shade", "sums"])
 def test_python_gives_the_cases_that_vitest_reads(name: str) -> None:
     functions = {
         "fixed": lambda x: typeset(fixed_point(float(x))),
@@ -50,6 +58,7 @@ def test_python_gives_the_cases_that_vitest_reads(name: str) -> None:
         "count": lambda x: with_commas(int(x)),
         "visible": visible,
         "shade": lambda x: heat.shade(float(x)),
+        "sums": sums,
     }
     assert [[given, functions[name](given)] for given, _ in CASES[name]] == CASES[name]
     assert len(CASES[name]) > 5

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
 
 from looking import asked, fixed, shown_p, type_text
 from playwright.sync_api import Page, expect
 
+from pofx.report.numerals import typeset
+from pofx.report.sums import steps
 from served import Server
 
 TEXT = "A stitch, naïve."
@@ -19,19 +22,20 @@ def test_every_row_is_that_of_the_server_and_the_sum_is_the_head(page: Page, sit
     record = asked(site, TEXT)
     rows = page.locator(".chain tbody tr")
     expect(rows).to_have_count(len(record["tokens"]))
-    running = 0.0
+    nats = [t["nats"] for t in record["tokens"]]
+    # A term may differ from its own rounding by less than one unit of the last digit, so that the column adds up.
+    logp, sums = steps(nats, record["total_nats"])
+    running, added = 0.0, Decimal(0)
     for k, (row, t) in enumerate(zip(rows.all(), record["tokens"])):
-        last = k + 1 == len(record["tokens"])
-        running = record["total_nats"] if last else running + t["nats"]
+        running += t["nats"]
         numbers = row.locator("td.n").all_inner_texts()
-        expected = [
-            fixed(t["nats"]),
-            fixed(running),
-            f"{t['rank']:,}",
-            fixed(t["entropy_nats"]),
-            f"{t['seen']:,}",
-        ]
-        assert numbers == [f"{k + 1:,}", shown_p(t["nats"]), *expected]
+        shown = [typeset(logp[k]), typeset(sums[k])]
+        others = [f"{t['rank']:,}", fixed(t["entropy_nats"]), f"{t['seen']:,}"]
+        assert numbers == [f"{k + 1:,}", shown_p(t["nats"]), *shown, *others]
+        term, total_here = (Decimal(n.replace("−", "-")) for n in numbers[2:4])
+        added += term
+        assert added == total_here
+        assert abs(float(term) - t["nats"]) < 1e-3 and abs(float(total_here) - running) < 1e-3
     expect(rows.last).to_contain_text("EOS")
     expect(rows.nth(2)).to_contain_text("s")
     total = page.locator(".chain tfoot td.n").inner_text()

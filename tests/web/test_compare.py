@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from conftest import Opened
 from served import Server
@@ -25,6 +26,10 @@ def compare(page: Page, other: str, text: str = TEXT) -> None:
     expect(page.get_by_role("heading", name="Which words decide")).to_be_visible()
 
 
+def decided(page: Page) -> list[Locator]:
+    return page.locator(".comparison section").first.locator("tbody tr").all()
+
+
 def total(site: Server, model: str, text: str = TEXT) -> float:
     return float(site.post("/v1/score", {"model": model, "texts": [text]}).json()["scores"][0]["total_nats"])
 
@@ -37,6 +42,16 @@ def test_the_differences_add_up_to_that_of_the_totals(page: Page, site: Server, 
     assert number(shown) == pytest.approx(delta, abs=6e-4)
     cells = page.locator(".comparison section").first.locator("tbody td.n:last-child").all_inner_texts()
     assert round(sum(map(number, cells)), 3) == number(shown)
+    # The columns of both sides add up to the totals of the head, and in each row Δ is their difference.
+    head = re.findall(r"[−+]? ?[−\d.]+", page.locator(".comparison .total span").inner_text())
+    sides = [[number(c) for c in row.locator("td.n").all_inner_texts()] for row in decided(page)]
+    assert all(round(a - b, 3) == d for a, b, d in sides)
+    assert round(sum(a for a, _, _ in sides), 3) == number(head[0])
+    assert round(sum(b for _, b, _ in sides), 3) == -number(head[1].replace("+ ", ""))
+    # The tokens of a region add up to the region.
+    for aside in page.get_by_role("group", name="The chosen region").get_by_role("table").all():
+        of_region = number(aside.locator("caption").inner_text().rpartition(" ")[2])
+        assert round(sum(map(number, aside.locator("td.n").all_inner_texts())), 3) == of_region
     words = page.locator(".regions [role=option]").all_inner_texts()
     assert "".join(words) == TEXT + "EOS"
 

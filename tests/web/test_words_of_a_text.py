@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from conftest import Opened
 from pofx.report.numerals import fixed_point, typeset
+from pofx.report.sums import addends
 from served import Server
 
 TEXT = "The cattle sat,  naïve 🙂 cat."
@@ -31,10 +34,12 @@ def test_the_words_are_those_of_the_server(page: Page, site: Server, model: str)
     )
     page.get_by_text("The words, one by one").click()
     rows = page.get_by_role("table").filter(has=page.get_by_role("columnheader", name="entropy")).first
-    expect(rows.locator("tbody td:nth-child(4)")).to_have_text(
-        [fixed(w["surprisal_nats"]) for w in found["words"]]
-    )
     total = fixed(-found["total_nats"])
+    surprisals = [w["surprisal_nats"] for w in found["words"]]
+    nats, bits = (rows.locator(f"tbody td:nth-child({k})") for k in (4, 5))
+    expect(nats).to_have_text([typeset(x) for x in addends(surprisals, -found["total_nats"])])
+    assert sum(map(Decimal, nats.all_inner_texts())) == Decimal(total)
+    assert sum(map(Decimal, bits.all_inner_texts())) == Decimal(fixed(-found["total_nats"] / math.log(2)))
     expect(page.get_by_text(f"The surprisals add up to {total} nats.")).to_be_visible()
     expect(page.locator(".total")).to_contain_text(f"log p(x) = −{total} nats")
     expect(page.get_by_text("The head says")).to_have_count(0)

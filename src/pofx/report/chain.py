@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pofx.queries.scoring.score import Scored
+from pofx.report.sums import steps
 from pofx.report.visible import token_name
 from pofx.units import bits_per_byte
 
@@ -21,6 +22,7 @@ class Factor:
         token: The printable name of the token.
         logp: log p(x_i | x_<i), nats.
         running: The sum of log p up to this factor, nats.
+        shown: log p and the running sum as they are written: the written terms add up to the written sums.
         rank: The rank of the token in its distribution, from 1; None where the record has no ranks.
         entropy: The entropy of the distribution, nats; None where the record has no entropies.
         is_end: Whether the token is EOS.
@@ -30,6 +32,7 @@ class Factor:
     token: str
     logp: float
     running: float
+    shown: tuple[str, str]
     rank: int | None
     entropy: float | None
     is_end: bool
@@ -65,6 +68,7 @@ def factors(scored: Scored, positions: Iterable[int]) -> list[Factor]:
         positions: The positions, from 0.
     """
     sums = np.cumsum(scored.logp)
+    shown, shown_sums = steps(scored.logp.tolist(), total(scored).value)
     ids = token_ids(scored)
     return [
         Factor(
@@ -72,6 +76,7 @@ def factors(scored: Scored, positions: Iterable[int]) -> list[Factor]:
             token_name(scored.vocab, ids[k]),
             float(scored.logp[k]),
             float(sums[k]),
+            (shown[k], shown_sums[k]),
             None if scored.rank is None else int(scored.rank[k]),
             None if scored.entropy is None else float(scored.entropy[k]),
             k >= len(scored.tokens),

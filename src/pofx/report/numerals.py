@@ -23,6 +23,11 @@ def fixed_point(x: float | None, digits: int = 3) -> str:
     return shown[1:] if shown.startswith("-") and not shown.strip("-0.") else shown
 
 
+def to_number(shown: str) -> float:
+    """Return the number that `fixed_point` has written."""
+    return float(shown.replace(INFINITY, "inf"))
+
+
 def significant_digits(x: float | None, digits: int = 3) -> str:
     """Return a number with a count of significant digits: 0.0123, 41.2, 1,230, 1.2e-7.
 

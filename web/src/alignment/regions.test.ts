@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import type { Score } from "../records/score";
+import { fixed } from "../numbers/notation";
+import { addends } from "../numbers/sums";
 import { encoded } from "../text/bytes";
-import { comparedTotals, deciding, difference, regions } from "./regions";
+import { comparedTotals, deciding, difference, regions, shownRegions } from "./regions";
 import { regionsOfTexts } from "./texts";
 
 /** A record of a text that is cut as told; token k has log p −(k + 1) / weight. */
@@ -85,4 +87,26 @@ test("two texts share what they share", () => {
   const totals = comparedTotals(a, b);
   expect(all.reduce((s, r) => s + difference(r), 0)).toBeCloseTo(totals.a - totals.b, 9);
   expect(regionsOfTexts(scored([]), scored(["x"]), "words").map((r) => r.b.text)).toEqual(["x", "EOS"]);
+});
+
+test("every shown column adds up to its total, and every shown row is a subtraction", () => {
+  const read = (x: number): number => Math.round(1000 * Number(fixed(x).replace("−", "-")));
+  const words = ["one ", "two ", "three ", "four ", "five ", "six ", "seven"];
+  for (let n = 0; n < 200; n++) {
+    const a = scored(words.slice(0, 1 + (n % 7)), 7 + n / 3);
+    const b = scored(words.slice(0, 1 + (n % 7)), n % 4 ? 3 + n / 7 : 7 + n / 3);
+    const all = regions(a, b, "words");
+    const totals = comparedTotals(a, b);
+    const delta = totals.a - totals.b;
+    const head = addends([totals.a, -totals.b], delta).values;
+    const shown = shownRegions(all, head[0]!, delta);
+    const column = (xs: number[]): number => xs.reduce((sum, x) => sum + read(x), 0);
+    expect([column(shown.a), column(shown.b), column(shown.delta)]).toEqual([read(head[0]!), read(-head[1]!), read(delta)]);
+    all.forEach((r, k) => {
+      expect(read(shown.a[k]!) - read(shown.b[k]!)).toBe(read(shown.delta[k]!));
+      expect(Math.abs(shown.a[k]! - r.a.logp)).toBeLessThan(0.0026);
+      expect(Math.abs(shown.b[k]! - r.b.logp)).toBeLessThan(0.0026);
+      if (difference(r) === 0) expect(read(shown.delta[k]!)).toBe(0);
+    });
+  }
 });

@@ -1,5 +1,6 @@
 /** One text under two models: the regions of bytes that are whole tokens of both. */
 
+import { addends } from "../numbers/sums";
 import { nats, type Score, type Token } from "../records/score";
 import { decoded } from "../text/bytes";
 import { bytesOf, ownTokens } from "../text/units";
@@ -70,6 +71,21 @@ export function comparedTotals(a: Score, b: Score): { a: number; b: number; end:
 /** log p under A minus log p under B; nan where both are impossible. */
 export function difference(region: Region): number {
   return region.a.logp - region.b.logp;
+}
+
+/** The numbers of regions as they are shown, nats. */
+export interface ShownRegions {
+  a: number[];
+  b: number[];
+  delta: number[];
+}
+
+/** Every column adds up to its total, and in every row A minus B is Δ. `a` and `delta` are the shown totals of their columns. */
+export function shownRegions(all: Region[], a: number, delta: number): ShownRegions {
+  const deltas = addends(all.map(difference), delta).values;
+  const first = addends(all.map((r) => r.a.logp), a).values;
+  const finite = all.every((r) => Number.isFinite(r.a.logp) && Number.isFinite(r.b.logp));
+  return { a: first, b: all.map((r, k) => (finite ? first[k]! - deltas[k]! : r.b.logp)), delta: deltas };
 }
 
 /** The regions that decide, the greatest difference first. */

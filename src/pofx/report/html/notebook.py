@@ -22,6 +22,7 @@ from pofx.report.html.record_blocks import (
     words_block,
 )
 from pofx.report.numerals import fixed_point, probability, significant_digits, typeset
+from pofx.report.sums import addends
 
 if TYPE_CHECKING:
     from pofx.classification.bayes import Posterior
@@ -143,13 +144,16 @@ def _mixture_posterior(m: MixturePosterior) -> Drawn:
 
 
 def _compression(c: Compression) -> Drawn:
+    size = 8 * len(c.blob)
+    coded = (c.ideal_bits, c.lane_bits, c.quantisation_bits)
+    ideal, lanes, quantisation = addends(coded, size - c.escape_bits - c.header_bits, 1)
     rows: list[tuple[str, Cell]] = [
-        ("−log2 p of the texts", Numeral(fixed_point(c.ideal_bits, 1))),
-        ("parallel streams", Numeral(fixed_point(c.lane_bits, 1))),
-        ("quantisation", Numeral(fixed_point(c.quantisation_bits, 1))),
+        ("−log2 p of the texts", Numeral(ideal)),
+        ("parallel streams", Numeral(lanes)),
+        ("quantisation", Numeral(quantisation)),
         ("coded without the model", c.escape_bits),
         ("header", c.header_bits),
-        ("the file", 8 * len(c.blob)),
+        ("the file", size),
     ]
     return _rows(("part", "bits"), rows, f"{c.bytes:,} bytes to {len(c.blob):,}")
 

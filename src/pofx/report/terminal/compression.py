@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from pofx.report.numerals import fixed_point
+from pofx.report.sums import addends
 from pofx.units import count_noun
 
 if TYPE_CHECKING:
@@ -37,12 +39,17 @@ def compression_table(made: Compression, xz: int) -> Table:
         ("bytes beside the texts", made.escape_bits),
         ("header", made.header_bits),
     ]
-    for name, n in rows:
-        if n or name == "header":
-            table.add_row(name, *_cells(n, made.bytes))
+    rows = [(name, n) for name, n in rows if n or name == "header"]
+    columns = [
+        addends([n / unit for _, n in rows], 8 * len(made.blob) / unit, digits) if unit else [""] * len(rows)
+        for unit, digits in _columns(made)
+    ]
+    for (name, _), *cells in zip(rows, *columns):
+        table.add_row(name, *map(_with_commas, cells))
     table.add_section()
-    table.add_row("compressed", *_cells(8 * len(made.blob), made.bytes))
-    table.add_row("xz -9", *_cells(8 * xz, made.bytes))
+    for name, size in (("compressed", len(made.blob)), ("xz -9", xz)):
+        cells = [fixed_point(8 * size / unit, digits) if unit else "" for unit, digits in _columns(made)]
+        table.add_row(name, *map(_with_commas, cells))
     return table
 
 
@@ -87,6 +94,11 @@ def break_even(made: Compression, model: int, xz: int) -> int | None:
     return round((model + header) * made.bytes / saved)
 
 
-def _cells(bits: float, n: int) -> tuple[str, str, str]:
-    per_byte = f"{bits / n:.4f}" if n else ""
-    return f"{bits:,.1f}", f"{bits / 8:,.1f}", per_byte
+def _columns(made: Compression) -> list[tuple[int, int]]:
+    """Return the bits of the unit of each column, and its decimals: bits, bytes, and bits a byte of the input."""
+    return [(1, 1), (8, 1), (made.bytes, 4)]
+
+
+def _with_commas(number: str) -> str:
+    whole, point, decimals = number.partition(".")
+    return f"{int(whole):,}{point}{decimals}" if whole.lstrip("-").isdigit() and whole != "-0" else number

@@ -14,7 +14,7 @@ from rich.text import Text
 from pofx.queries.scoring.score import Scored
 from pofx.report import heat
 from pofx.report.chain import Factor, factors, total
-from pofx.report.numerals import fixed_point, probability, significant_digits, with_commas
+from pofx.report.numerals import fixed_point, probability, significant_digits, to_number, with_commas
 from pofx.report.pieces import pieces
 from pofx.report.terminal.cells import BOLD, DIM, make_table, make_token_cell
 from pofx.report.visible import NEWLINE, visible, visible_bytes
@@ -29,7 +29,8 @@ def chain_table(scored: Scored) -> Table:
     """Return the chain rule as a table, a token a row, EOS last, and the total below.
 
     The columns are i, token, p, log p, running sum (nats), and the rank and the entropy (nats) where the record has these.
-    A text of more than 60 tokens loses the rows of its middle, and a row has their number. The sums cover all tokens.
+    A text of more than 60 tokens loses the rows of its middle, and a row has their number and their sum. The sums cover all
+    tokens. The written terms add up to the written sums, so the last digit of a term may differ from its own rounding.
     """
     n = len(scored.logp)
     text_total = total(scored)
@@ -49,7 +50,12 @@ def chain_table(scored: Scored) -> Table:
     for factor in factors(scored, range(head)):
         table.add_row(*_cells(factor))
     if hidden:
-        table.add_row("…", Text(f"{with_commas(hidden)} hidden", style=DIM, no_wrap=True))
+        first, last = factors(scored, (HEAD - 1, HEAD + hidden - 1))
+        sums = [to_number(f.shown[1]) for f in (first, last)]
+        note = Text(f"{with_commas(hidden)} hidden", style=DIM, no_wrap=True)
+        table.add_row(
+            "…", note, "", Text(fixed_point(sums[1] - sums[0]), style=DIM), Text(last.shown[1], style=DIM)
+        )
         for factor in factors(scored, range(HEAD + hidden, n)):
             table.add_row(*_cells(factor))
     return table
@@ -109,8 +115,7 @@ def _cells(factor: Factor) -> list[str | Text]:
         with_commas(factor.i),
         make_token_cell(factor.token, Style(italic=True) if factor.is_end else ""),
         probability(factor.logp),
-        fixed_point(factor.logp),
-        fixed_point(factor.running),
+        *factor.shown,
     ]
     cells += [] if factor.rank is None else [with_commas(factor.rank)]
     cells += [] if factor.entropy is None else [fixed_point(factor.entropy)]

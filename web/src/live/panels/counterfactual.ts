@@ -1,5 +1,6 @@
 /** The text with another token in the place of one of its own. */
 
+import { between } from "../../numbers/sums";
 import { nats, type Alternative, type Score } from "../../records/score";
 import { fromBase64, strictly } from "../../text/bytes";
 import { bytesOf, ownTokens } from "../../text/units";
@@ -31,8 +32,8 @@ export function changed(score: Score, token: number, instead: Alternative): Chan
   return text === null ? null : { text, from: before.length, to: through?.length ?? text.length };
 }
 
-/** log p of the second text minus that of the first, nats: the difference of the totals as they are shown, with three decimals. */
+/** log p of the second text minus that of the first, nats: the difference of the totals as they are shown. */
 export function difference(first: Score, second: Score): number {
-  const total = (s: Score) => Number(nats(s.terms.end ? s.total_nats : s.prefix_nats).toFixed(3));
-  return total(second) - total(first);
+  const total = (s: Score) => nats(s.terms.end ? s.total_nats : s.prefix_nats);
+  return between(total(second), total(first));
 }

@@ -1,6 +1,7 @@
 /** The factors of the chain rule as rows, and the same rows as CSV, JSON and LaTeX. */
 
 import { count, fixed, probability } from "../../numbers/notation";
+import { steps } from "../../numbers/sums";
 import { nats, type Score } from "../../records/score";
 import { decoded, fromBase64 } from "../../text/bytes";
 import { tokenName } from "../../text/visible";
@@ -16,6 +17,8 @@ export interface Row {
   logp: number;
   /** Σ log p up to this factor. */
   running: number;
+  /** log p and the running sum as they are shown: they add up to the last digit. */
+  shown: { logp: number; running: number };
   rank: number | null;
   entropy: number | null;
   /** The effective context, tokens; null where it is not known. */
@@ -27,6 +30,7 @@ export interface Row {
 export function rows(score: Score): Row[] {
   const tokens = score.tokens ?? [];
   let running = 0;
+  const shown = steps(tokens.map((t) => nats(t.nats)), total(score));
   return tokens.map((t, k) => {
     const last = k + 1 === tokens.length;
     running = last ? total(score) : running + nats(t.nats);
@@ -37,6 +41,7 @@ export function rows(score: Score): Row[] {
       bytes: t.bytes,
       logp: nats(t.nats),
       running,
+      shown: { logp: shown.values[k]!, running: shown.sums[k]! },
       rank: t.rank ?? null,
       entropy: t.entropy_nats ?? null,
       seen: t.seen >= 0 ? t.seen : null,
@@ -77,8 +82,8 @@ export function latex(score: Score): string {
     [
       r.end ? "EOS" : `\\texttt{${escaped(r.token)}}`,
       `$${number(probability(r.logp))}$`,
-      `$${number(fixed(r.logp))}$`,
-      `$${number(fixed(r.running))}$`,
+      `$${number(fixed(r.shown.logp))}$`,
+      `$${number(fixed(r.shown.running))}$`,
       r.rank === null ? "" : count(r.rank),
       r.entropy === null ? "" : `$${number(fixed(r.entropy))}$`,
     ].join(" & ") + " \\\\";
