@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test test-thorough test-server test-clients test-cluster test-web system web web-check pictures fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo lmplz test test-thorough test-server test-clients test-cluster test-web system web web-check pictures fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -50,10 +50,11 @@ test-cluster: .venv-ray/.installed
 test-web: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m web tests/web
 
-# What is not from PyPI: Node for a change of web/, and the browser of test-web.
+# What is not from PyPI: Node for a change of web/, the browser of test-web, and what builds lmplz.
 system:
 	apt-get update
-	apt-get install --yes --no-install-recommends nodejs npm chromium
+	apt-get install --yes --no-install-recommends nodejs npm chromium g++ cmake zlib1g-dev \
+	  libboost-program-options-dev libboost-thread-dev libboost-system-dev libboost-test-dev
 
 # All checks and tests, those that need the clients among them.
 test-all: check test test-thorough test-clients
@@ -115,6 +116,19 @@ bench: install
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/peers.txt
 	touch $@
+
+# KenLM's lmplz, built from PyPI's source by cmake and Boost, which `make system` installs: ARPA files to compare with.
+lmplz: .venv-kenlm/bin/lmplz
+
+.venv-kenlm/bin/lmplz:
+	$(PYTHON) -m venv .venv-kenlm
+	.venv-kenlm/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
+	.venv-kenlm/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary kenlm --no-build-isolation \
+	  -d .venv-kenlm kenlm==0.3.0
+	tar xzf .venv-kenlm/kenlm-0.3.0.tar.gz -C .venv-kenlm
+	cmake -S .venv-kenlm/kenlm-0.3.0 -B .venv-kenlm/build -DCMAKE_BUILD_TYPE=Release
+	cmake --build .venv-kenlm/build --target lmplz
+	cp .venv-kenlm/build/bin/lmplz $@
 
 bench-peers: install .venv/.smollm2 .venv-peers/.installed .venv-clients/.installed
 	$(BIN)/python bench/score.py

@@ -31,6 +31,10 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+class Numbers(click.Option):
+    """An option whose value is all numbers that follow it, such as `--prune 0 1 1 2`."""
+
+
 class Command(click.Command):
     """A command that refuses an option with one value given twice, and whose --help has groups.
 
@@ -44,6 +48,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Refuse an option with one value that is given twice: click would silently take the last."""
+        args = _joined(args, {name for p in self.params if isinstance(p, Numbers) for name in p.opts})
         if not ctx.resilient_parsing:
             _, _, order = self.make_parser(ctx).parse_args(list(args))
             given = Counter(
@@ -97,6 +102,17 @@ class Group(click.Group):
             verbs = "" if near else f" ({', '.join(known)})"
             raise click.UsageError(f"expected a verb{verbs}, got {args[0]!r}{near or '.'}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _joined(args: Sequence[str], names: set[str]) -> list[str]:
+    """Make one argument of the numbers after each option of a name; a file whose name is a number needs `./` there."""
+    out: list[str] = []
+    for arg in args:
+        if len(out) > 1 and out[-2] in names and arg.isdecimal():
+            out[-1] += f" {arg}"
+        else:
+            out.append(arg)
+    return out
 
 
 def _spelled(option: click.Option) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pofx.errors import BadValue
+from pofx.errors import Advice, BadValue
 from pofx.values import check_bool, check_real_number, check_whole_number
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ class NgramSpec:
         vocab: "bytes", "chars", "chars+bytes" (bytes spell unknown characters), "bpe:8000" (8,000 subwords), or a `Vocab`.
         begin: Whether x0 stands before every text, so that the model learns p(x_1).
         end: Whether EOS is the last event of every text, so that texts end.
+        prune: For Kneser-Ney, how often n-grams of length 1, 2, … may be counted and are still left out of the model, such
+            as (0, 0, 1, 2). The first number is 0, and the numbers do not fall. The last number holds for all longer
+            n-grams. The distributions sum to 1 nevertheless. () leaves nothing out.
 
     Raises:
         BadValue: A field is out of its range.
@@ -44,6 +47,7 @@ class NgramSpec:
     vocab: str | Vocab = "bytes"
     begin: bool = True
     end: bool = True
+    prune: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", check_whole_number("order", self.order, 1, MOST_ORDER))
@@ -57,6 +61,31 @@ class NgramSpec:
         object.__setattr__(self, "alpha", alpha)
         for name in ("begin", "end"):
             object.__setattr__(self, name, check_bool(name, getattr(self, name)))
+        object.__setattr__(self, "prune", self._thresholds())
+
+    def _thresholds(self) -> tuple[int, ...]:
+        """Return the thresholds of pruning as a tuple of `int`; `BadValue` where they are no thresholds of this spec."""
+        try:
+            found = tuple(check_whole_number("prune", n) for n in self.prune)
+        except TypeError:
+            found = (1,)  # no sequence
+        if not found:
+            return found
+        if found[0] != 0 or list(found) != sorted(found) or len(found) > self.order:
+            raise BadValue(
+                f"expected at most {self.order} whole numbers, a number for each length of an n-gram, which begin with 0 "
+                f"and do not fall, got {self.prune!r:.60}",
+                [Advice("begin with 0", "prune=(0, 0, 1)", "--prune 0 0 1")],
+                argument="prune",
+            )
+        if self.smoothing != "kneser-ney" and any(found):
+            raise BadValue(
+                f"expected no thresholds for {self.smoothing!r} smoothing, which gives left-out n-grams no share, got "
+                f"{self.prune!r:.60}",
+                "leave the thresholds out, or use 'kneser-ney'",
+                argument="prune",
+            )
+        return found
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pofx.cli.command import Numbers
 from pofx.cli.options.arguments import typed
 from pofx.cli.options.numbers import Real, Whole
 from pofx.models.specs import MOST_ORDER, SMOOTHINGS
@@ -67,6 +68,27 @@ def vocab_option(condition: str = "") -> Callable[[F], F]:
             "characters); bpe:8000 (8,000 subwords, learned from FILES).",
         ),
     )
+
+
+def prune_option(function: F) -> F:
+    """Give a verb --prune, a tuple of thresholds."""
+    option = click.option(
+        "--prune",
+        cls=Numbers,
+        default="",
+        callback=_thresholds,
+        metavar="N …",
+        help="Leave out the n-grams of length 1, 2, … that were counted at most N times, such as 0 0 1 2 (KenLM's --prune). "
+        "The first N is 0, since every token stays; the last N holds for all longer n-grams.",
+    )
+    return option(function)
+
+
+def _thresholds(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
+    words = text.replace(",", " ").split()
+    if not all(word.isdecimal() and len(word) < 16 for word in words):
+        raise click.UsageError(f"--prune: expected whole numbers such as 0 0 1 2, got {text!r:.40}.")
+    return tuple(map(int, words))
 
 
 def check_family(only: Mapping[str, Sequence[str]], family: str | None) -> None:

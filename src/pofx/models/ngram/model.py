@@ -20,6 +20,7 @@ from pofx.lm.window_rule import WindowRule
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import shorten_histories, termination
 from pofx.models.ngram.counting import Codes, closed, count_ngrams
+from pofx.models.ngram.pruning import prune_table
 from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.models.specs import NgramSpec
 from pofx.values import check_ids
@@ -225,5 +226,8 @@ def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vo
     """
     whole = (closed(ids, vocab.end) for ids in documents)
     counts = count_ngrams(whole, vocab.size, spec.order, spec.begin)
-    levels = smooth(counts, vocab.size, spec.smoothing, spec.alpha, Codes(vocab.size).begin)
-    return NgramLM(vocab, counts.table, levels, spec.begin)
+    table = counts.table
+    levels = smooth(counts, vocab.size, spec.smoothing, spec.alpha, Codes(vocab.size).begin, spec.prune)
+    if any(spec.prune):
+        table, levels = prune_table(table, levels)
+    return NgramLM(vocab, table, levels, spec.begin)

@@ -12,7 +12,7 @@ their sums.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,8 +47,15 @@ class Levels:
     discounts: dict[int, tuple[float, float, float]] | None = None
 
 
-def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_code: int) -> Levels:
-    """Estimate probabilities from counts by the smoothing of a name, as in `NgramSpec`."""
+def smooth(
+    counts: Counts,
+    vocab_size: int,
+    smoothing: str,
+    alpha: float,
+    begin_code: int,
+    prune: Sequence[int] = (),
+) -> Levels:
+    """Estimate probabilities from counts by the smoothing and the thresholds of pruning of an `NgramSpec`."""
     table, order = counts.table, counts.table.packing.depth
     history = find_histories(table)
     raw = {
@@ -56,7 +63,7 @@ def smooth(counts: Counts, vocab_size: int, smoothing: str, alpha: float, begin_
         for k in range(1, order + 1)
     }
     if smoothing == "kneser-ney":
-        return _kneser_ney(table, raw, history, vocab_size, begin_code)
+        return _kneser_ney(table, raw, history, vocab_size, begin_code, prune)
     return _relative(table, raw, history, vocab_size, alpha if smoothing == "additive" else 0.0)
 
 
@@ -112,13 +119,15 @@ def _kneser_ney(
     history: dict[int, NDArray[np.int64]],
     vocab_size: int,
     begin_code: int,
+    prune: Sequence[int],
 ) -> Levels:
     """Estimate by interpolated modified Kneser–Ney smoothing (Chen & Goodman 1999, §4.1.6).
 
     p(w|h) = (a(hw) − D(a))/Σ_v a(hv) + weight(h) · p(w|h'),   weight(h) = Σ_v D(a(hv)) / Σ_v a(hv).
 
     a is a count for the longest n-grams and for those after x0. For all others a is the number of distinct tokens that were
-    seen before hw.
+    seen before hw. For an n-gram that is pruned D(a) = a: it is not seen, and its history gives its mass to h'. The numbers
+    n_j, which decide the discounts, are those before the pruning, as in lmplz.
     """
     order = table.packing.depth
     prob: dict[int, Probs] = {0: np.array([1.0 / vocab_size])}
@@ -135,6 +144,9 @@ def _kneser_ney(
         adjusted = np.where(seen[k], adjusted, 0)
         discounts[k] = discounts_of(np.bincount(np.minimum(adjusted, 5), minlength=6))
         cut = np.array([0.0, *discounts[k]])[np.minimum(adjusted, 3)]
+        if threshold := threshold_of(prune, k):
+            seen[k] &= raw[k] > threshold
+            cut = np.where(seen[k], cut, adjusted)
         total, kept = _sums(history[k], adjusted, len(prob[k - 1])), _sums(history[k], cut, len(prob[k - 1]))
         with np.errstate(divide="ignore", invalid="ignore"):
             weight[k - 1] = np.where(total > 0, kept / total, 1.0)
@@ -142,6 +154,11 @@ def _kneser_ney(
         below = prob[k - 1][table.group(k - 1)[table.first(k)]]
         prob[k] = np.where(seen[k], share, 0.0) + weight[k - 1][history[k]] * below
     return Levels(prob, weight, history, seen, True, discounts)
+
+
+def threshold_of(prune: Sequence[int], k: int) -> int:
+    """Return how often an n-gram of length k may be counted and still be left out; the last number holds for all longer."""
+    return prune[min(k, len(prune)) - 1] if prune else 0
 
 
 def discounts_of(n: NDArray[np.int64]) -> tuple[float, float, float]:

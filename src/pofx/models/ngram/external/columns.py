@@ -25,16 +25,18 @@ class Column:
     No file stays open between two calls, so an error leaves none open.
 
     Args:
-        path: The file, which is made.
+        path: The file, which is made, unless it has rows.
         dtype: The type of a number.
         width: How many numbers a row has; None for a column of numbers.
+        rows: How many rows the file has.
     """
 
-    def __init__(self, path: Path, dtype: Any, width: int | None = None) -> None:
+    def __init__(self, path: Path, dtype: Any, width: int | None = None, rows: int = 0) -> None:
         self.path, self.dtype, self.width = path, np.dtype(dtype), width
         self._row_bytes = self.dtype.itemsize * (width or 1)
-        path.write_bytes(b"")
-        self._rows = 0
+        if not rows:
+            path.write_bytes(b"")
+        self._rows = rows
         self._map: mmap.mmap | None = None
 
     def __len__(self) -> int:

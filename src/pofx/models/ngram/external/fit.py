@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from pofx.errors import Advice, BadValue, no_documents
-from pofx.files.tensor_file import RawTensor, join_tensors
 from pofx.lm.fitted_documents import DocumentRecorder, FittedDocuments, join_records
 from pofx.models.ngram.counting import Codes, closed
-from pofx.models.ngram.external.columns import full_disk
+from pofx.models.ngram.external.columns import Column, full_disk
 from pofx.models.ngram.external.levels import build_levels
 from pofx.models.ngram.external.merging import merge_runs
+from pofx.models.ngram.external.pruning import prune_columns
 from pofx.models.ngram.external.runs import Run, Runs, write_runs
 from pofx.models.ngram.external.smoothing import smooth_columns
+from pofx.models.ngram.external.tensors import ModelColumns, write_model_columns
 from pofx.models.ngram.files import write_config
 from pofx.models.specs import NgramSpec
 from pofx.vocab.vocabulary import Vocab, to_bytes
@@ -125,20 +126,14 @@ def _fit(
     table = merge_runs(runs, str(scratch / "table"), packing.words, alone)
     rows = max(1, min(_MOST_ROWS, alone // _ROW))
     levels, stages = build_levels(table, packing, Codes(vocab.size).begin, scratch, rows)
-    smoothed = smooth_columns(levels, vocab.size, spec.smoothing, spec.alpha, scratch, rows)
-    tensors = {"words": RawTensor(table.words_path, "uint64", (table.rows, packing.words))}
-    parents = {k: level.parent for k, level in levels.items() if k > 1}
-    for name, columns in (
-        ("prob", smoothed.prob),
-        ("seen", smoothed.seen),
-        ("weight", smoothed.weight),
-        ("parent", parents),
-        ("values", {w: stage.values for w, stage in enumerate(stages)}),
-        ("rows", {w: stage.rows for w, stage in enumerate(stages)}),
-    ):
-        for k, column in columns.items():
-            tensors[f"{name}.{k}"] = RawTensor(column.path, column.dtype.name, (len(column),))
-    join_tensors(directory / "model.safetensors", tensors)
+    smoothed = smooth_columns(levels, vocab.size, spec.smoothing, spec.alpha, scratch, rows, spec.prune)
+    if any(spec.prune):
+        columns = prune_columns(table, packing, levels, smoothed, scratch, rows)
+    else:
+        words = Column(table.words_path, np.uint64, packing.words, table.rows)
+        parents = {k: level.parent for k, level in levels.items() if k > 1}
+        columns = ModelColumns(words, smoothed.prob, smoothed.seen, smoothed.weight, parents, stages)
+    write_model_columns(columns, directory / "model.safetensors")
     write_config(directory, spec.order, vocab, smoothed.chain, "float64", vocab.size if spec.begin else None)
     return ExternalFit(record, n_bytes)
 

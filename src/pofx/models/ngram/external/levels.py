@@ -56,10 +56,11 @@ class LevelColumns:
     def __len__(self) -> int:
         return len(self.parent)
 
-    def remove(self) -> None:
+    def remove(self, keep_history: bool = False) -> None:
         """Remove the columns but `parent`, which is a tensor of the model."""
         self.parent.release()
-        for column in (self.kind, self.history, self.raw, self.extensions):
+        self.history.release()
+        for column in (self.kind, None if keep_history else self.history, self.raw, self.extensions):
             if column is not None:
                 column.remove()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from pofx.models.ngram.external.columns import Array, Column, chunks
 from pofx.models.ngram.external.levels import BEGIN, PADDING, LevelColumns
-from pofx.models.ngram.smoothing import discounts_of
+from pofx.models.ngram.smoothing import discounts_of, threshold_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ def smooth_columns(
     alpha: float,
     directory: Path,
     rows: int,
+    prune: Sequence[int] = (),
 ) -> SmoothedColumns:
     """Estimate probabilities from the columns of counts, which are removed level by level.
 
@@ -48,6 +50,7 @@ def smooth_columns(
         alpha: The α of additive smoothing.
         directory: Where the columns are made.
         rows: How many rows are in memory at a time.
+        prune: The thresholds of an `NgramSpec`. With thresholds the columns of histories are kept.
 
     Raises:
         OSError: The disk is full.
@@ -60,11 +63,11 @@ def smooth_columns(
     for k, level in levels.items():
         step = _Level(level, k, len(below), directory, rows)
         if kneser_ney:
-            out.weight[k - 1], out.prob[k] = step.kneser_ney(below, k == len(levels))
+            out.weight[k - 1], out.prob[k] = step.kneser_ney(below, k == len(levels), threshold_of(prune, k))
         else:
             out.weight[k - 1], out.prob[k] = step.relative(below, vocab_size, alpha)
         out.seen[k] = step.seen
-        level.remove()
+        level.remove(keep_history=any(prune))
         below = out.prob[k]
     return out
 
@@ -76,21 +79,21 @@ class _Level:
         self.level, self.k, self.histories, self.directory, self.rows = level, k, histories, directory, rows
         self.seen = self._column("seen", np.bool_)
 
-    def kneser_ney(self, below: Column, longest: bool) -> tuple[Column, Column]:
+    def kneser_ney(self, below: Column, longest: bool, threshold: int) -> tuple[Column, Column]:
         """Estimate as `_kneser_ney` does; the column of adjusted counts takes the place of the raw ones."""
         adjusted = self._column("adjusted", np.int64)
         numbers = np.zeros(6, dtype=np.int64)
         for part in chunks(len(self.level), self.rows):
-            kind, count = self.level.kind.array()[part], self.level.raw.array()[part]
+            kind, raw = self.level.kind.array()[part], self.level.raw.array()[part]
+            count = raw
             if not longest:
                 assert self.level.extensions is not None  # noqa: S101  (ours: only the longest have none)
-                count = np.where(kind == BEGIN, count, self.level.extensions.array()[part])
-            found = self._seen(count, kind)
-            count = np.where(found, count, 0)
+                count = np.where(kind == BEGIN, raw, self.level.extensions.array()[part])
+            count = np.where(self._seen(count, kind, raw > threshold), count, 0)
             adjusted.append(count)
             numbers += np.bincount(np.minimum(count, 5), minlength=6)
         cuts = np.array([0.0, *discounts_of(numbers)])
-        total, kept = self._sums("total", adjusted), self._sums("kept", adjusted, cuts)
+        total, kept = self._sums("total", adjusted), self._sums("kept", adjusted, cuts, threshold > 0)
         weight = self._column(f"weight.{self.k - 1}", np.float64, numbered=False)
         for part in chunks(self.histories, self.rows):
             whole = total.array()[part]
@@ -99,10 +102,11 @@ class _Level:
         prob = self._column("prob", np.float64)
         for part in chunks(len(self.level), self.rows):
             count, history = adjusted.array()[part], self.level.history.array()[part]
+            found = self.seen.array()[part]
             with np.errstate(divide="ignore", invalid="ignore"):
-                share = (count - cuts[np.minimum(count, 3)]) / total.array()[history]
+                share = (count - self._cut(count, cuts, found)) / total.array()[history]
             rest = weight.array()[history] * below.array()[self.level.parent.array()[part]]
-            prob.append(np.where(self.seen.array()[part], share, 0.0) + rest)
+            prob.append(np.where(found, share, 0.0) + rest)
             self._release(total, weight, below, adjusted)
         for column in (adjusted, total, kept):
             column.remove()
@@ -113,7 +117,7 @@ class _Level:
         counts = self._column("adjusted", np.int64)
         for part in chunks(len(self.level), self.rows):
             count = self.level.raw.array()[part]
-            counts.append(np.where(self._seen(count, self.level.kind.array()[part]), count, 0))
+            counts.append(np.where(self._seen(count, self.level.kind.array()[part], True), count, 0))
         total = self._sums("total", counts)
         weight = self._column(f"weight.{self.k - 1}", np.float64, numbered=False)
         for part in chunks(self.histories, self.rows):
@@ -133,13 +137,20 @@ class _Level:
             column.remove()
         return weight, prob
 
-    def _seen(self, count: Array, kind: Array) -> NDArray[np.bool_]:
+    def _seen(self, count: Array, kind: Array, often: Array | bool) -> NDArray[np.bool_]:
+        """Return which n-grams were events, and write which of them are kept."""
         found: NDArray[np.bool_] = (count > 0) & (kind != PADDING)
-        self.seen.append(found)
+        self.seen.append(found & often)
         return found
 
-    def _sums(self, name: str, counts: Column, cuts: NDArray[np.float64] | None = None) -> Column:
-        """Sum, for each history, the counts of its n-grams, or what the discounts cut off the counts.
+    def _cut(self, count: Array, cuts: NDArray[np.float64], found: Array) -> Array:
+        """Return what is cut off the counts: the discount, or the whole count of an n-gram that is left out."""
+        return np.where(found, cuts[np.minimum(count, 3)], count)
+
+    def _sums(
+        self, name: str, counts: Column, cuts: NDArray[np.float64] | None = None, pruned: bool = False
+    ) -> Column:
+        """Sum, for each history, the counts of its n-grams, or what is cut off the counts.
 
         The terms of a history are added one after the other in the order of the n-grams, as `np.bincount` adds them. So
         the sum has the same bits, however the column is cut.
@@ -149,6 +160,8 @@ class _Level:
         for part in chunks(len(self.level), self.rows):
             count: Any = counts.array()[part]
             terms = count.astype(np.float64) if cuts is None else cuts[np.minimum(count, 3)]
+            if pruned and cuts is not None:
+                terms = self._cut(count, cuts, self.seen.array()[part])
             np.add.at(out.array(), self.level.history.array()[part], terms)
             self._release(out, counts)
         return out
