@@ -19,17 +19,20 @@ class Torchrun:
     Attributes:
         rank: The number of this process, from 0.
         size: The number of processes.
+        restarts: How often `torchrun` started the processes again, after one of them ended.
     """
 
     rank: int
     size: int
+    restarts: int = 0
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Torchrun | None:
         """Return the place that the environment names; None outside `torchrun`, and for a group of one process."""
         if not all(environment.get(name) for name in _TORCHRUN):
             return None
-        found = cls(int(environment["RANK"]), int(environment["WORLD_SIZE"]))
+        again = int(environment.get("TORCHELASTIC_RESTART_COUNT", "0"))
+        found = cls(int(environment["RANK"]), int(environment["WORLD_SIZE"]), again)
         return found if found.size > 1 else None
 
     def check(self, workers: int | None) -> None:

@@ -260,6 +260,7 @@ def test_the_place_in_a_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Torchrun.of(whole | {"WORLD_SIZE": "1", "RANK": "0"}) is None
     place = Torchrun.of(whole)
     assert place == Torchrun(1, 4)
+    assert Torchrun.of(whole | {"TORCHELASTIC_RESTART_COUNT": "2"}) == Torchrun(1, 4, 2)
     assert place is not None
     place.check(4)
     for other in (None, 1, 2):

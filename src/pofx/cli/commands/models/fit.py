@@ -13,7 +13,7 @@ from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, pru
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Written, model_finished
 from pofx.cli.output.fit_report import ProgressPrinter, Read, print_report
-from pofx.cli.running.fit_in_group import FitVerb
+from pofx.cli.running.fit_in_group import FitVerb, continues
 from pofx.files.limits import parse_size
 from pofx.models.specs import SIZES, NgramSpec
 
@@ -208,6 +208,7 @@ def command(
     kept = _spelled(kept, set().union(*map(set, train))) if vocab == "chars" else kept
     checkpoint = _checkpoint(Path(out))
     if family == "transformer":
+        resume = continues(checkpoint, resume)
         _prepare(checkpoint, resume)
     started = time.perf_counter()
     told = ProgressPrinter(quiet)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -87,7 +88,12 @@ def _wait(gloo: Any, name: str, *arguments: Any) -> None:
     except (
         RuntimeError
     ) as e:  # gloo has no class of its own for a closed connection or a process that does not answer
-        raise LostWorker(" ".join(str(e).split())) from e
+        raise LostWorker(_cause(str(e))) from e
+
+
+def _cause(message: str) -> str:
+    """Return the first sentence of a message of gloo, without the place in the source of gloo that it begins with."""
+    return re.sub(r"^\[[^\]]*\]\s*", "", " ".join(message.split())).split(". ")[0]
 
 
 def share(lengths: Iterable[int], rank: int, size: int) -> list[int]:

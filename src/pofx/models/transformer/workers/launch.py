@@ -115,7 +115,8 @@ def open_crew(workers: int) -> Iterator[Crew]:
 def join_torchrun(place: Torchrun) -> Group:
     """Join the group that `torchrun` started."""
     store, rank, size = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
-    own = dist.PrefixStore("pofx-fit", store)
+    # A store outlives the processes that torchrun starts again, so each start has keys of its own.
+    own = dist.PrefixStore(f"pofx-fit-{place.restarts}", store)
     return Group(dist.ProcessGroupGloo(own, rank, size, PATIENCE), place.rank, place.size)
 
 
