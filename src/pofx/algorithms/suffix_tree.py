@@ -81,7 +81,7 @@ def suffix_tree(shared: Index) -> SuffixTree:
     parent[0] = -1
     leaves = np.arange(n)
     leaf_parent = _enclosing(height, boundary, leaves, leaves + 1)
-    by_leaf = np.zeros(n, dtype=np.int64)
+    by_leaf = np.zeros(max(n, 1), dtype=np.int64)
     by_leaf[_leaf_of(height, left, right)] = np.arange(len(left))
     return SuffixTree(depth, parent, left, right, leaf_parent, height, by_leaf)
 

@@ -261,7 +261,7 @@ def _read_card(home: Path) -> dict[str, Any]:
 
 def is_savable(lm: LM) -> bool:
     """Return whether `save` can write this model, which it can for pofx's own families."""
-    return type(lm).__name__ in ("NgramLM", "TransformerLM")
+    return type(lm).__name__ in ("NgramLM", "UnboundedLM", "TransformerLM")
 
 
 def _labels_to_json(classes: tuple[Any, ...]) -> dict[str, Any]:

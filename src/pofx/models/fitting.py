@@ -89,7 +89,14 @@ def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
     texts = documents if streams else list(documents)
     vocab = vocab_for(spec.vocab, () if streams else texts, spec.end)
     recorder = DocumentRecorder()
-    lm = fit_ngram((vocab.encode_array(text) for text in recorder.record(texts)), spec, vocab)
+    ids = (vocab.encode_array(text) for text in recorder.record(texts))
+    lm: LM
+    if spec.order is None:
+        from pofx.models.ngram.unbounded.model import fit_unbounded
+
+        lm = fit_unbounded(ids, spec, vocab)
+    else:
+        lm = fit_ngram(ids, spec, vocab)
     if not recorder.documents:
         raise no_documents()
     return lm.with_info(fitted=(recorder.finish(),))

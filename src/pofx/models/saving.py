@@ -153,7 +153,7 @@ def fit_and_save(
             scratch.mkdir()
             done = fit_to_files(units, spec, vocab, part, scratch, memory, workers)
             shutil.rmtree(scratch, ignore_errors=True)
-            write_around(part, "ngram", vocab, spec.begin, str(window_of(spec.order)), done.record, {})
+            write_around(part, "ngram", vocab, spec.begin, str(window_of(spec.bound)), done.record, {})
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return done
@@ -195,11 +195,15 @@ def check_target(directory: str | Path) -> None:
 
 def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
     from pofx.models.ngram.model import NgramLM
+    from pofx.models.ngram.unbounded import files as unbounded_files
+    from pofx.models.ngram.unbounded.model import UnboundedLM
 
     if isinstance(lm, NgramLM):
         from pofx.models.ngram import files as ngram_files
 
         return "ngram", lambda part: ngram_files.to_files(lm, part), {}
+    if isinstance(lm, UnboundedLM):
+        return "ngram-unbounded", lambda part: unbounded_files.to_files(lm, part), {}
     # A transformer exists only where its module is loaded, so this test does not load torch for an n-gram.
     transformer = sys.modules.get("pofx.models.transformer.model")
     if transformer is not None and isinstance(lm, transformer.TransformerLM):
@@ -225,8 +229,7 @@ def read_card(directory: Path) -> dict[str, Any]:
             f"{directory / CARD}: expected format {FORMAT}, got {card.get('format')!r:.40}",
             "read the model with the version of pofx that wrote it",
         )
-    sums = card.get("sha256")
-    seal = card.pop("seal", None)
+    sums, seal = card.get("sha256"), card.pop("seal", None)
     if not isinstance(sums, dict) or not all(name in sums for name in HASHED) or seal != card_seal(card):
         raise BadSource(
             f"{directory / CARD}: expected the file as pofx wrote it, got a changed file",
@@ -277,6 +280,10 @@ def _of_family(directory: Path, card: dict[str, Any], content: str) -> LM:
         return ngram_files.from_files(
             directory, config, vocab, begin, content if _is_large(directory / "model.safetensors") else None
         )
+    if card.get("family") == "ngram-unbounded":
+        from pofx.models.ngram.unbounded import files as unbounded_files
+
+        return unbounded_files.from_files(directory, config, vocab, begin)
     if card.get("family") == "transformer":
         from pofx.models.transformer import files as transformer_files
 
@@ -288,6 +295,6 @@ def _of_family(directory: Path, card: dict[str, Any], content: str) -> LM:
             )
         return transformer_files.from_files(directory, vocab, begin, overlap)
     raise BadSource(
-        f"{directory / CARD}: expected family 'ngram' or 'transformer', got {card.get('family')!r}",
+        f"{directory / CARD}: expected family 'ngram', 'ngram-unbounded' or 'transformer', got {card.get('family')!r}",
         "load the model with the version of pofx that saved it",
     )

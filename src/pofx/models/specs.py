@@ -24,7 +24,8 @@ class NgramSpec:
         p(x) = Π_i p(x_i | x_{i−order+1}, …, x_{i−1})
 
     Attributes:
-        order: How many tokens an n-gram has, from 1 to 16.
+        order: How many tokens an n-gram has, from 1 to 16; None for no bound, where the longest match of the history in
+            the training text is the context.
         smoothing: "kneser-ney" (interpolated and modified; Chen & Goodman 1999), "additive" ((c + α) / (C + αV)), or "mle"
             (c / C, which gives probability 0 to every unseen n-gram).
         alpha: The α of additive smoothing, above 0.
@@ -41,7 +42,7 @@ class NgramSpec:
     Right: `pofx.fit(documents, NgramSpec(order=4))`. Wrong: `NgramSpec(order=0)`, since an n-gram has at least one token.
     """
 
-    order: int = 6
+    order: int | None = 6
     smoothing: str = "kneser-ney"
     alpha: float = 1.0
     vocab: str | Vocab = "bytes"
@@ -50,7 +51,16 @@ class NgramSpec:
     prune: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "order", check_whole_number("order", self.order, 1, MOST_ORDER))
+        if self.order is not None:
+            advice = "for an order without bound write order=None"
+            order = check_whole_number("order", self.order, 1, MOST_ORDER, advice)
+            object.__setattr__(self, "order", order)
+        elif self.smoothing in SMOOTHINGS[1:]:
+            raise BadValue(
+                f"expected 'kneser-ney' where the order has no bound, got {self.smoothing!r}",
+                "leave the smoothing out",
+                argument="smoothing",
+            )
         if self.smoothing not in SMOOTHINGS:
             raise BadValue(
                 f"expected one of {', '.join(SMOOTHINGS)}, got {self.smoothing!r}",
@@ -71,6 +81,12 @@ class NgramSpec:
             found = (1,)  # no sequence
         if not found:
             return found
+        if self.order is None:
+            raise BadValue(
+                f"expected no thresholds where the order has no bound, got {self.prune!r:.60}",
+                "leave the thresholds out, or write an order",
+                argument="prune",
+            )
         if found[0] != 0 or list(found) != sorted(found) or len(found) > self.order:
             raise BadValue(
                 f"expected at most {self.order} whole numbers, a number for each length of an n-gram, which begin with 0 "
@@ -86,6 +102,12 @@ class NgramSpec:
                 argument="prune",
             )
         return found
+
+    @property
+    def bound(self) -> int:
+        """The order of a spec whose order has a bound."""
+        assert self.order is not None  # noqa: S101  (ours: the caller asks only for these)
+        return self.order
 
 
 @dataclass(frozen=True)

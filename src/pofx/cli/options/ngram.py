@@ -9,7 +9,7 @@ import click
 
 from pofx.cli.command import Numbers
 from pofx.cli.options.arguments import typed
-from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.numbers import Real, WholeOrNone
 from pofx.models.specs import MOST_ORDER, SMOOTHINGS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,10 +44,13 @@ def ngram_options(condition: str = "") -> Callable[[F], F]:
             ),
             click.option(
                 "--order",
-                type=Whole(1, MOST_ORDER),
+                type=WholeOrNone(1, MOST_ORDER),
                 default=6,
                 show_default=True,
-                help=_help(condition, "number of tokens in an n-gram; 1 is naive Bayes."),
+                help=_help(
+                    condition,
+                    "number of tokens in an n-gram; 1 is naive Bayes; none: without bound.",
+                ),
             ),
         ):
             function = option(function)
@@ -112,6 +115,23 @@ def check_alpha(smoothing: str) -> None:
     if typed("alpha") and smoothing != "additive":
         raise click.UsageError(
             f"--alpha: expected only with --smoothing additive, got {smoothing}; leave one out."
+        )
+
+
+def check_place(family: str, order: int | None, out: str, workers: int | None, memory: int | None) -> None:
+    """Refuse a file or a fit in parts that the model cannot have: only n-grams with a bound on their order have both."""
+    from pofx.models.saving import is_arpa_name
+
+    if family == "ngram" and order is not None:
+        return
+    if is_arpa_name(out):
+        kind = "a transformer" if family != "ngram" else "a model of --order none"
+        raise click.UsageError(
+            f"--out: expected a directory for {kind}, got an .arpa file; name a directory."
+        )
+    if family == "ngram" and (workers is not None or memory is not None):
+        raise click.UsageError(
+            "--workers, --memory: expected only with an --order from 1 to 16, got --order none; leave one out."
         )
 
 

@@ -41,6 +41,19 @@ class Real(click.FloatRange):
         return float(number)
 
 
+class WholeOrNone(Whole):
+    """A whole number from `least` to `most`, or the word none, which means that there is no bound."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:  # type: ignore[override]
+        """Return the text as a number, and none as None."""
+        if value == "none":
+            return None
+        number = _number(int, value)
+        if why := why_not_whole(number, self.least, self.most):
+            self.fail(why.replace(", got", ", or none, got"), param, ctx)
+        return int(number)
+
+
 def _number(kind: type[int] | type[float], value: Any) -> Any:
     """Return the text as a number, or the text itself where it is no number."""
     try:

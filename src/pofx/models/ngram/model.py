@@ -225,7 +225,7 @@ def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vo
         vocab: The vocabulary of the ids.
     """
     whole = (closed(ids, vocab.end) for ids in documents)
-    counts = count_ngrams(whole, vocab.size, spec.order, spec.begin)
+    counts = count_ngrams(whole, vocab.size, spec.bound, spec.begin)
     table = counts.table
     levels = smooth(counts, vocab.size, spec.smoothing, spec.alpha, Codes(vocab.size).begin, spec.prune)
     if any(spec.prune):

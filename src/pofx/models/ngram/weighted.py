@@ -33,15 +33,15 @@ class WeightedNgrams:
         end = [] if vocab.end is None else [vocab.end]
         whole = [np.append(ids, end).astype(np.int64) for ids in documents]
         self.spec, self.vocab = spec, vocab
-        self.counts = count_ngrams(whole, vocab.size, spec.order, spec.begin)
+        self.counts = count_ngrams(whole, vocab.size, spec.bound, spec.begin)
         codes = Codes(vocab.size)
         head = [codes.begin] if spec.begin else []
-        gap = [0] * spec.order
+        gap = [0] * spec.bound
         laid = [np.concatenate([gap, head, ids + 1]).astype(np.uint64) for ids in whole]
         flat = np.concatenate(laid)
         # An event follows a code. x0 (or the first token without x0) follows padding, so it is no event.
         event = np.flatnonzero((flat[1:] != 0) & (flat[:-1] != 0)) + 1
-        self._row, _ = self.counts.table.find(backward_strings(flat, codes.packing(spec.order))[event])
+        self._row, _ = self.counts.table.find(backward_strings(flat, codes.packing(spec.bound))[event])
         self._document = np.repeat(np.arange(len(laid)), [len(a) for a in laid])[event]
 
     def fit(self, weights: NDArray[np.float64]) -> NgramLM:

@@ -113,7 +113,7 @@ def train(
     files: tuple[str, ...],
     out: str,
     label_field: str | None,
-    order: int,
+    order: int | None,
     smoothing: str,
     alpha: float,
     vocab: str,

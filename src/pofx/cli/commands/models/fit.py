@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pofx.cli.options import arguments
+from pofx.cli.options import arguments, ngram
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, prune_option, vocab_option
 from pofx.cli.options.numbers import Real, Whole
@@ -145,7 +145,7 @@ def command(
     no_begin: bool,
     no_end: bool,
     held_out: float,
-    order: int,
+    order: int | None,
     smoothing: str,
     alpha: float,
     prune: tuple[int, ...],
@@ -177,14 +177,11 @@ def command(
     from pofx.corpus.empty_input import no_documents_in
     from pofx.corpus.split import split_documents
     from pofx.models.fitting import Spec, fit
-    from pofx.models.saving import check_target, is_arpa_name, save
+    from pofx.models.saving import check_target, save
     from pofx.models.specs import TransformerSpec
 
     _check_heeded(family, smoothing)
-    if is_arpa_name(out) and family != "ngram":
-        raise click.UsageError(
-            "--out: expected a directory for a transformer, got an .arpa file; name a directory."
-        )
+    ngram.check_place(family, order, out, workers, memory)
     check_target(out)
     spec: Spec
     if family == "ngram":

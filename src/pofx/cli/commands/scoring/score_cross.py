@@ -61,7 +61,13 @@ def cross_options(function: F) -> F:
 
     @functools.wraps(function)
     def with_cross(
-        *args: Any, cross_fit: int | None, order: int, smoothing: str, alpha: float, vocab: str, **others: Any
+        *args: Any,
+        cross_fit: int | None,
+        order: int | None,
+        smoothing: str,
+        alpha: float,
+        vocab: str,
+        **others: Any,
     ) -> Any:
         if cross_fit is None:
             idle = next((n for n in ("order", "smoothing", "alpha", "vocab") if arguments.typed(n)), None)

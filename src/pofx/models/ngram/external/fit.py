@@ -121,7 +121,7 @@ def _fit(
     record = join_records(records)
     if not record.documents:
         raise no_documents()
-    packing = Codes(vocab.size).packing(spec.order)
+    packing = Codes(vocab.size).packing(spec.bound)
     alone = _share(memory, 1)
     table = merge_runs(runs, str(scratch / "table"), packing.words, alone)
     rows = max(1, min(_MOST_ROWS, alone // _ROW))
@@ -134,7 +134,7 @@ def _fit(
         parents = {k: level.parent for k, level in levels.items() if k > 1}
         columns = ModelColumns(words, smoothed.prob, smoothed.seen, smoothed.weight, parents, stages)
     write_model_columns(columns, directory / "model.safetensors")
-    write_config(directory, spec.order, vocab, smoothed.chain, "float64", vocab.size if spec.begin else None)
+    write_config(directory, spec.bound, vocab, smoothed.chain, "float64", vocab.size if spec.begin else None)
     return ExternalFit(record, n_bytes)
 
 
@@ -152,7 +152,7 @@ def count_unit(
             n_bytes += len(to_bytes(text))
             yield closed(vocab.encode_array(text), vocab.end)
 
-    runs = write_runs(ids(), vocab.size, spec.order, spec.begin, str(scratch / f"unit-{number}"), memory)
+    runs = write_runs(ids(), vocab.size, spec.bound, spec.begin, str(scratch / f"unit-{number}"), memory)
     return Counted(runs, recorder.finish(), n_bytes)
 
 
