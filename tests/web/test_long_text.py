@@ -27,8 +27,10 @@ WORDS = [
     "animals",
     "sleep",
 ]
-# Milliseconds of the processor that a frame may take. Its time on the clock is that of the machine, which runs other tests.
+# Milliseconds that a frame may take. Its time on the clock is that of the machine, which runs other tests.
 FRAME = 200
+# Milliseconds of the processor: 20 were measured, and 39 while the browser looked at every block in every frame.
+BUSY = 60
 
 
 @pytest.fixture
@@ -109,8 +111,25 @@ def test_it_scrolls_in_short_frames_with_few_elements(long_page: Page) -> None:
     for part in (".tokens", ".chain-scroll"):
         before = busy()
         assert page.evaluate(SCROLL, part) > 0.4
-        assert 1000 * (busy() - before) / 60 < FRAME, part
+        assert 1000 * (busy() - before) / 60 < BUSY, part
         assert page.evaluate("document.querySelectorAll('*').length") < 6_000
+
+
+@pytest.mark.timeout(240)
+def test_a_text_that_scrolls_under_a_pointer_at_rest_keeps_the_choice(long_page: Page) -> None:
+    page = long_page
+    box = page.locator(".tokens")
+    box.scroll_into_view_if_needed()
+    box.hover(position={"x": 200, "y": 200})
+    chosen = page.locator(".tokens [aria-selected='true']")
+    k = chosen.get_attribute("data-k")
+    for _ in range(6):
+        page.mouse.wheel(0, 300)
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+    until(lambda: int(box.evaluate("(e) => e.scrollTop")) > 1500, "the text scrolled")
+    assert chosen.get_attribute("data-k") == k
+    box.hover(position={"x": 240, "y": 230})
+    expect(chosen).not_to_have_attribute("data-k", str(k))
 
 
 # The pixels between a token and the edges of what is seen, above and below.

@@ -38,6 +38,16 @@ export function blocks(all: Unit[]): Block[] {
   return out.length ? out : [{ from: 0, to: 0, text: "" }];
 }
 
+/** Groups of blocks that stand together. A browser skips the groups that are out of view, and looks at each group in every frame. */
+export function groups(all: Block[], size = 12): { first: number; blocks: Block[]; text: string }[] {
+  const out = [];
+  for (let first = 0; first < all.length; first += size) {
+    const own = all.slice(first, first + size);
+    out.push({ first, blocks: own, text: own.map((b) => b.text).join("") });
+  }
+  return out;
+}
+
 /** How many lines a block takes in columns of equal width: an estimate of its height before it is drawn. */
 export function lines(text: string, columns: number): number {
   let n = 0;
