@@ -5,8 +5,9 @@
     python bench/serve.py --tools lm-eval also `lm-eval --model hf` on the same texts (needs bench/peers.txt)
 
 The server, the clients and each contender are processes of their own with one thread for products. Times are wall
-seconds, since a server is waited for: run it on a machine that does nothing else. Texts are those of bench/score.py,
-task A: 400 sentences of 3 to 60 tokens. The exit code is 0 where a goal is missed, too; the last lines say which.
+seconds, since a server is waited for: run it on a machine that does nothing else. Texts are those of bench/score.py: of
+task A 400 sentences of 3 to 60 tokens, and of task B ten answers to each context of 300 tokens. The exit code is 0 where
+a goal is missed, too; the last lines say which.
 """
 
 from __future__ import annotations
@@ -72,6 +73,35 @@ def throughput(setting: Setting, data: dict, cutter, server: Server, options, ou
     )
     print(f"\nThe server computed for {100 * busy:.0f} % of the time in which {CLIENTS[-1]} clients asked.")
     out["throughput"] = {"texts": len(texts), "tokens": n, "seconds": rows}
+
+
+def answers(setting: Setting, data: dict, server: Server, options, out: dict) -> None:
+    """Task B of bench/score.py: ten answers to each context, as the choices of a question are asked."""
+    items = [item for part in data["B"] for item in part][:8]
+    pairs = [(item["context"], a) for item in items for a in item["answers"]]
+    rows: dict[str, list[float]] = {}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({**data, "B": [items]}, file)
+        file.flush()
+        one = replace(setting, data=Path(file.name))
+        contenders = {"pofx.score": Process(Tool("pofx.score", "score_pofx:Complete"), one)}
+        if "lm-eval" in options.tools:
+            contenders["lm-eval hf"] = Process(Tool("lm-eval", "score_peers:LMEval", peers=True), one)
+        for rep in range(options.reps):
+            for name, process in contenders.items():
+                rows.setdefault(name, []).append(process.ask(task="B", slice=0, batch=10)["wall"])
+                say(f"  repetition {rep + 1}  {name:24} {rows[name][-1]:7.2f} s")
+            seconds, _ = by_clients(server, [a for _, a in pairs], CLIENTS[-1], [c for c, _ in pairs])
+            rows.setdefault(f"serve, {CLIENTS[-1]} clients", []).append(seconds)
+            say(f"  repetition {rep + 1}  serve, {CLIENTS[-1]} clients {seconds:7.2f} s")
+        for process in contenders.values():
+            process.close()
+    best = min(rows["pofx.score"])
+    print(f"\n## {len(pairs)} answers to {len(items)} contexts of about 300 tokens\n")
+    print("| contender | answers/s | times pofx.score |\n|---|---|---|")
+    for name, seconds in rows.items():
+        print(f"| {name} | {len(pairs) / min(seconds):.1f} | {best / min(seconds):.2f} |")
+    out["answers"] = {"answers": len(pairs), "contexts": len(items), "seconds": rows}
 
 
 def latency(data: dict, server: Server, out: dict) -> None:
@@ -151,6 +181,7 @@ def main() -> None:
         try:
             print(f"Processor: {out['processor']}, {options.threads} thread(s) for products")
             throughput(setting, data, cutter, server, options, out)
+            answers(setting, data, server, options, out)
             latency(data, server, out)
             shared_prefix(data, server, out)
             if options.soak:

@@ -115,17 +115,23 @@ class Client:
         return self.post("/v1/score", asked)["scores"][0]["total_nats"]
 
 
-def by_clients(server: Server, texts: list[str], clients: int, given: str = "") -> tuple[float, list[float]]:
-    """Wall seconds and numbers of texts that so many clients ask for, one text a request."""
-    lines = [texts[k::clients] for k in range(clients)]
-    found: dict[str, float] = {}
+def by_clients(
+    server: Server, texts: list[str], clients: int, given: str | list[str] = ""
+) -> tuple[float, list[float]]:
+    """Wall seconds and numbers of texts that so many clients ask for, one text a request.
 
-    def ask(mine: list[str]) -> None:
+    `given` is the context of every text, or a list with the context of each text.
+    """
+    contexts = [given] * len(texts) if isinstance(given, str) else given
+    pairs = list(zip(range(len(texts)), texts, contexts, strict=True))
+    found: dict[int, float] = {}
+
+    def ask(mine: list[tuple[int, str, str]]) -> None:
         with closing(Client(server)) as client:
-            for text in mine:
-                found[text] = client.total(text, given)
+            for k, text, context in mine:
+                found[k] = client.total(text, context)
 
     start = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(ask, lines))
-    return time.perf_counter() - start, [found[t] for t in texts]
+        list(pool.map(ask, [pairs[k::clients] for k in range(clients)]))
+    return time.perf_counter() - start, [found[k] for k in range(len(texts))]
