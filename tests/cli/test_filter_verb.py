@@ -208,3 +208,18 @@ def test_a_fit_by_a_field_and_by_labels(run: Run, here: Path) -> None:
     assert ran.code == 0, ran.err
     assert "0  2 bad documents" in " ".join(ran.out.split())[:400] or "bad documents" in ran.out
     assert "parts good from bad documents best" in ran.out
+
+
+def test_the_page_shows_examples_on_either_side(run: Run, here: Path) -> None:
+    files = (str(DOCS / "proverbs.txt"), str(DOCS / "proverbes.txt"))
+    ran = run("filter", "fit", *files, *FIT, "--quantiles", "0.05", "0.9", "-o", "q", "--html", "fit.html")
+    assert "pofx: wrote fit.html" in ran.err
+    apply(run, "a", "--workers", "1", "--html", "apply.html")
+    for page in ("fit.html", "apply.html"):
+        text = Path(page).read_text()
+        assert "Kept, and nearest to the upper bound of" in text
+        assert "The nearest documents beyond the bound:" in text
+        assert "Language fr" in text
+        assert "pofx filter" in text  # the command that made the page
+    assert "nearest to the lower bound of" in Path("fit.html").read_text()
+    assert "equal to an earlier document" in Path("apply.html").read_text()

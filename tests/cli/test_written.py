@@ -26,6 +26,7 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("next", "html_path"): "next -m IN --html OUT",
     ("posterior", "html_path"): "posterior --text a -m IN -m model --html OUT",
     ("infill", "html_path"): "infill --suffix a -m IN --html OUT",
+    ("corpus", "out"): "corpus IN -o OUT",
     ("corpus", "html_path"): "corpus IN --html OUT",
     ("compress", "out"): "compress IN -o OUT",
     ("decompress", "out"): "decompress IN -o OUT",
@@ -37,6 +38,8 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("classify predict", "out"): "classify predict classes IN -o OUT",
     ("classify evaluate", "html_path"): "classify evaluate classes IN --label-field label --html OUT",
     ("filter fit", "out"): "filter fit IN -o OUT",
+    ("filter fit", "html_path"): "filter fit IN -o quality --html OUT",
+    ("filter apply", "html_path"): "filter apply classes IN -o kept --rest rest --html OUT",
     ("filter apply", "out"): "filter apply classes IN -o OUT --rest rest",
     ("filter apply", "rest"): "filter apply classes IN -o kept --rest OUT",
     ("demo", "out"): "",  # reads no file

@@ -21,7 +21,7 @@ from pofx.queries.corpus_audit.fragments import fragment_finding
 from pofx.queries.corpus_audit.loss import ClusterNoun, effective_finding, estimate_loss, loss_finding
 from pofx.queries.corpus_audit.near_duplicates import group_exact_copies, group_near_copies
 from pofx.queries.corpus_audit.neighbours import PAIRS, choose_neighbour_pairs, neighbour_finding
-from pofx.queries.corpus_audit.record import Corpus, CorpusReport
+from pofx.queries.corpus_audit.record import Corpus, CorpusFlags, CorpusReport
 from pofx.queries.scoring.score import Scored, score
 from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import plain_text, to_bytes
@@ -44,6 +44,7 @@ def corpus_report(
     scored: int = 1000,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    flags: Callable[[CorpusFlags], None] | None = None,
 ) -> CorpusReport:
     """Check whether documents are independent draws of one p, each from x0 to EOS, as L(θ) = −(1/N) Σ log p(xⁿ) assumes.
 
@@ -60,6 +61,7 @@ def corpus_report(
         scored: The most documents that are scored for L(θ), drawn by `seed`.
         seed: Seed of the report.
         progress: A function that is called with the name of each stage.
+        flags: A function that is called with what was found about each document.
 
     Returns:
         The report.
@@ -112,6 +114,9 @@ def corpus_report(
     findings.append(neighbour_finding(corpus, lm, pairs, seed))
     effective, number = effective_finding(loss, corpus.n, what, len(np.unique(labels)))
     midway, begun = fragment_finding(corpus, lm, pairs[:JOINS], seed)
+    if flags is not None:
+        begins = np.isin(np.arange(corpus.n), begun)
+        flags(CorpusFlags(corpus.ids, corpus.held_out, exact, near, begins))
     findings += [effective, loss_finding(loss, what, kept, _seen(found)), midway]
     return CorpusReport(
         tuple(findings),

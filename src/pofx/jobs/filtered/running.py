@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from pofx.errors import BadSource
 from pofx.files.json_file import find_object
+from pofx.filtering.overview import Seen
 from pofx.jobs.filter_rows import REASON, FilterRows
 from pofx.jobs.filtered.decisions import column, decide, ids_of
 from pofx.jobs.filtered.sides import SIDE, ScoredUnit, Side, write_side
@@ -159,6 +161,21 @@ def _end_of(sides: tuple[Side, Side]) -> FilterEnd:
     for found in column(_parts(sides[1]), REASON.name):
         reasons.update(found)
     return FilterEnd(kept, rest, tuple(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))))
+
+
+def judged_documents(kept: Path, rest: Path) -> Iterator[Seen]:
+    """Yield the documents of both sides of a run that has ended, the kept ones first, in constant memory.
+
+    Args:
+        kept: The directory of documents that are kept.
+        rest: The directory of all others.
+    """
+    names = ("id", "text", "language", "bits_per_byte", REASON.name)
+    for side in (Side("kept", Places(kept)), Side("rest", Places(rest))):
+        parts = _parts(side)
+        for rows in zip(*(column(parts, n) for n in names)):
+            for id, text, language, bits, why in zip(*rows):
+                yield Seen(id, text, language, math.nan if bits is None else bits, why)
 
 
 def _parts(side: Side) -> list[Path]:

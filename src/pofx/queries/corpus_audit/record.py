@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +76,40 @@ class Loss:
     rho_p: float
     design_effect: float
     model: str
+
+
+@dataclass(frozen=True, eq=False)
+class CorpusFlags:
+    """What is found about each document of a corpus.
+
+    Attributes:
+        ids: The id of each document.
+        held_out: Whether each document is held out, `[n]`.
+        copy_of: The place of the first document that is equal to each document, `[n]`; its own place for no copy.
+        near_copy_of: The place of the first document of its group of near copies, `[n]`; its own place for no near copy.
+        begins_midway: Whether each document seems to continue the document before it, `[n]`.
+
+    Right: the documents `np.flatnonzero(flags.near_copy_of == np.arange(len(flags.ids)))`, one a group. Wrong:
+    `flags.copy_of` as a count of copies.
+    """
+
+    ids: tuple[str, ...]
+    held_out: NDArray[np.bool_]
+    copy_of: Ints
+    near_copy_of: Ints
+    begins_midway: NDArray[np.bool_]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a row a document; a document that is no copy is a copy of None."""
+        for k, name in enumerate(self.ids):
+            copy, near = int(self.copy_of[k]), int(self.near_copy_of[k])
+            yield {
+                "id": name,
+                "held_out": bool(self.held_out[k]),
+                "copy_of": None if copy == k else self.ids[copy],
+                "near_copy_of": None if near == k else self.ids[near],
+                "begins_midway": bool(self.begins_midway[k]),
+            }
 
 
 @dataclass(frozen=True, repr=False)

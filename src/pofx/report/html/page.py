@@ -19,6 +19,7 @@ from pofx.report.html.blocks import (
     table_section,
 )
 from pofx.report.html.document import fragment, page
+from pofx.report.html.filter_sections import filter_sections
 from pofx.report.html.made import Made, ModelNote, model_note
 from pofx.report.html.record_blocks import (
     Row,
@@ -55,6 +56,7 @@ __all__ = [
     "draws_block",
     "draws_section",
     "evaluation_block",
+    "filter_sections",
     "fragment",
     "model_note",
     "next_block",

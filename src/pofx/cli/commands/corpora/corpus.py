@@ -14,10 +14,12 @@ from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.pages import write_page
-from pofx.cli.options.written import Verb
+from pofx.cli.options.written import Verb, Written
+from pofx.cli.output.corpus_flags import write_flags
 
 if TYPE_CHECKING:
     from pofx.corpus.documents import Document
+    from pofx.queries.corpus_audit.record import CorpusFlags
 
 
 @click.command(cls=Verb, short_help="Check whether documents are independent draws of one p.")
@@ -55,6 +57,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seed of the shuffles and of the draws.",
 )
+@click.option(
+    "-o",
+    "--out",
+    type=Written(),
+    metavar="FILE",
+    help="Write one row per document to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file: of which document it is a "
+    "copy or a near copy, and whether it begins mid-way.",
+)
 @click.option("--strict", is_flag=True, help="End with exit code 1 if a check failed.")
 @layout_options
 @optional_model(
@@ -69,6 +79,7 @@ def command(
     cluster: str | None,
     scored: int,
     seed: int,
+    out: str | None,
     strict: bool,
     layout: Layout,
     options: ModelOptions | None,
@@ -85,11 +96,15 @@ def command(
     \b
     pofx corpus corpus.txt
     pofx corpus train.jsonl --test test.jsonl --cluster author --json
+    pofx corpus web.jsonl -o flags.parquet
     pofx corpus novel.txt --separator "\\n\\n" -m smollm2 --scored 100
     """
     from pofx.corpus.empty_input import no_documents_in
+    from pofx.corpus.writing import target_of
     from pofx.cross_fitting.assumptions import corpus_report
 
+    if out is not None:
+        target_of(out)  # a name without a format is refused before any work
     if test_files and held_out is not None:
         raise click.UsageError("expected --held-out or --test, got both.")
     keep = () if cluster is None else (cluster,)
@@ -105,6 +120,7 @@ def command(
         tally(tests)
         if not aside:
             raise no_documents_in(test_files, " held out")
+    flags: list[CorpusFlags] = []
     lm = None if options is None else options.load()
     both = [*documents, *(aside if isinstance(aside, list) else [])]
     with _stages() as tell:
@@ -116,7 +132,10 @@ def command(
             scored=scored,
             seed=seed,
             progress=tell,
+            flags=flags.append,
         )
+    if out is not None:
+        write_flags(flags[0], out)
     if html_path:
         from pofx.report.html.page import Section, corpus_block
 

@@ -11,6 +11,7 @@ from pofx.cli.command import Group
 from pofx.cli.commands.corpora.filter_fit import fit
 from pofx.cli.options import arguments
 from pofx.cli.options.arguments import Keeping, keeping_options
+from pofx.cli.options.filter_page import write_filter_page
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.rows import keep_option
 from pofx.cli.options.sharding import Sharding, sharding_options
@@ -93,6 +94,7 @@ def _never(path: Path, values: Any) -> bool:
 @layout_options
 @arguments.quiet_option
 @arguments.json_option
+@arguments.html_option
 def apply(
     directory: str,
     files: tuple[str, ...],
@@ -106,6 +108,7 @@ def apply(
     layout: Layout,
     quiet: bool,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Judge each document of FILES by the filter in DIR, and write it to KEPT or to REST.
 
@@ -115,6 +118,7 @@ def apply(
     """
     from pofx.errors import require
     from pofx.jobs.documents import Documents
+    from pofx.jobs.filter_rows import FilterRows
     from pofx.jobs.filtered.running import SCORES
 
     require("pyarrow", "data", "writing Parquet")
@@ -127,6 +131,12 @@ def apply(
     job.rows.columns({})
     ended = _followed(job, recipe, sharding, Path(out), Path(rest), quiet or as_json)
     print_sides(ended, out, rest, as_json, quiet)
+    if html_path and ended.kept is not None:
+        from pofx.jobs.filtered.running import judged_documents
+
+        rows = job.rows
+        assert isinstance(rows, FilterRows)  # noqa: S101  (ours: the recipe makes such rows)
+        write_filter_page(html_path, rows.quality, judged_documents(Path(out), Path(rest)), directory, quiet)
     if ended.failed or (ended.rest is not None and ended.rest.errors):
         click.get_current_context().exit(1)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pofx.cli.options import arguments
 from pofx.cli.options.classify_input import prior_of
+from pofx.cli.options.filter_page import judged, write_filter_page
 from pofx.cli.options.layout import Layout, layout_options, tally
 from pofx.cli.options.ngram import check_alpha, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real
 from pofx.cli.options.written import Values, Verb, Written
 from pofx.cli.output.filter_report import print_filter
+
+if TYPE_CHECKING:
+    from pofx.corpus.documents import Document
 
 
 def _finished(out: Path, values: Values) -> bool:
@@ -97,6 +102,7 @@ def _finished(out: Path, values: Values) -> bool:
 @vocab_option()
 @layout_options
 @arguments.json_option
+@arguments.html_option
 def fit(
     files: tuple[str, ...],
     out: str,
@@ -116,6 +122,7 @@ def fit(
     vocab: str,
     layout: Layout,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Fit a model of each language, and find the bounds of bits per byte within which documents are kept.
 
@@ -137,15 +144,15 @@ def fit(
         )
     check_alpha(smoothing)
     check_output_directory(out, "quality.json", "filter")
-    sample, labels = _read(files, layout, language_field)
+    documents = _read(files, layout, language_field)
     named = _named(languages, layout) if languages else None
     if language_field is not None:
         from pofx.corpus.readers.labels import labels_of
 
         named = {}
-        for text, label in zip(sample, labels_of(labels)):
+        for document, label in zip(documents, labels_of([d.kept[0] for d in documents])):
             if label is not None:
-                named.setdefault(label, []).append(text)
+                named.setdefault(label, []).append(document.text)
         if not named:
             raise click.UsageError(
                 f"--language-field: expected a field that documents have, got {language_field!r}."
@@ -153,13 +160,13 @@ def fit(
     spec = NgramSpec(order, smoothing, alpha, vocab)
     asked = "uniform" if prior is None else prior_of(prior)
     quality = fit_filter(
-        sample,
+        [d.text for d in documents],
         named,
         spec=spec,
         normaliser=normaliser,
         quantiles=quantiles,
-        good=_read(good, layout)[0] if good else None,
-        bad=_read(bad, layout)[0] if bad else None,
+        good=[d.text for d in _read(good, layout)] if good else None,
+        bad=[d.text for d in _read(bad, layout)] if bad else None,
         held_out=held_out,
         reject=reject,
         least_posterior=least_posterior,
@@ -167,10 +174,12 @@ def fit(
     )
     save_filter(quality, out, spec, asked)
     print_filter(quality, out, as_json)
+    if html_path:
+        write_filter_page(html_path, quality, judged(quality, documents), out)
 
 
-def _read(files: tuple[str, ...], layout: Layout, field: str | None = None) -> tuple[list[str], list[object]]:
-    """Return the texts of files, and the value of a field for each; None without a field."""
+def _read(files: tuple[str, ...], layout: Layout, field: str | None = None) -> list[Document]:
+    """Return the documents of files, with the value of a field for each."""
     from pofx.corpus.empty_input import no_documents_in
 
     found = layout.documents(files, () if field is None else (field,))
@@ -178,7 +187,7 @@ def _read(files: tuple[str, ...], layout: Layout, field: str | None = None) -> t
     tally(found)
     if not documents:
         raise no_documents_in(files)
-    return [d.text for d in documents], [d.kept[0] if d.kept else None for d in documents]
+    return documents
 
 
 def _named(pairs: tuple[str, ...], layout: Layout) -> dict[str, list[str]]:
@@ -189,4 +198,4 @@ def _named(pairs: tuple[str, ...], layout: Layout) -> dict[str, list[str]]:
         if not (sign and name and path):
             raise click.UsageError(f"--language: expected NAME=FILE, got {pair!r}.")
         files.setdefault(name, []).append(path)
-    return {name: _read(tuple(paths), layout)[0] for name, paths in files.items()}
+    return {name: [d.text for d in _read(tuple(paths), layout)] for name, paths in files.items()}
