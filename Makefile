@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo lmplz test test-thorough test-server test-clients test-cluster test-web system web web-check pictures fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo lmplz test test-thorough test-server test-clients test-cluster test-stores test-web system web web-check pictures fuzz check format models bench bench-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -16,11 +16,11 @@ demo: install
 
 # A file of tests stays with one of two workers, each with one thread: half the time of one worker with two.
 test: install .venv/.smollm2
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not clients and not cluster and not web"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not clients and not cluster and not stores and not web"
 
 # What takes seconds each: laws of larger models, commands with SmolLM2, repetitions of estimates.
 test-thorough: install .venv/.smollm2
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "thorough and not cluster and not web"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "thorough and not cluster and not stores and not web"
 
 # The server alone; its thorough tests send some thousand requests that schemathesis makes of /openapi.json.
 test-server: install
@@ -45,6 +45,17 @@ test-clients: install .venv-clients/.installed
 # Actors, nodes and drivers of a cluster of four small nodes on this machine die; the bytes stay the same.
 test-cluster: .venv-ray/.installed
 	OMP_NUM_THREADS=1 .venv-ray/bin/python -m pytest -m cluster tests/cluster
+
+# s3fs and a stand-in for S3, in a Python of their own, since botocore needs an older python-dateutil than constraints.txt has.
+.venv-stores/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-stores
+	grep -v '^python-dateutil==' constraints.txt > .venv-stores/constraints.txt
+	.venv-stores/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-stores/constraints.txt -e '.[data,s3]' s3fs==2026.9.0 aiobotocore==3.10.0 'moto[server]==5.2.5' pytest pytest-timeout hypothesis
+	touch $@
+
+# Jobs in a store on this machine, which refuses, forgets and breaks off; the bytes stay those of a directory.
+test-stores: .venv-stores/.installed
+	OMP_NUM_THREADS=1 .venv-stores/bin/python -m pytest -m stores tests/stores
 
 # The page in a browser: Debian's Chromium, which `make system` installs, drives it.
 test-web: install

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from shard_toys import Recipe, files_of, run
 
+from pofx.files.folders.opening import open_folder
 from pofx.jobs.sharded.commit import find_commit
 from pofx.jobs.sharded.on_ray.pool import do_on_ray
-from pofx.jobs.sharded.plan import make_plan, read_plan, write_plan
+from pofx.jobs.sharded.plan import make_plan, write_plan
 from pofx.jobs.sharded.running import ShardedJob, UnitDone, run_sharded
 from pofx.jobs.sharded.status import status
 from pofx.jobs.sharded.totals import totals_of, write_totals
-from pofx.jobs.sharded.unit import Places
 
 pytestmark = pytest.mark.cluster
 
@@ -123,12 +123,10 @@ def test_a_run_goes_on_with_other_numbers_of_nodes(
 def test_the_order_of_the_units_is_of_no_account(
     cluster: Any, recipe: Recipe, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
-    directory, job = tmp_path / "out", recipe()
-    directory.mkdir()
-    write_plan(make_plan(job, 60), directory)
-    plan, places = read_plan(directory), Places(directory)
-    outcomes = list(do_on_ray(recipe, plan.units[::-1], places, None, cluster.address))
+    folder, job = open_folder(tmp_path / "out"), recipe()
+    plan = write_plan(make_plan(job, 60), folder)
+    outcomes = list(do_on_ray(recipe, plan.units[::-1], folder, None, cluster.address))
     assert len(outcomes) == len(plan.units)
-    commits = [find_commit(places.commit(u)) for u in plan.units]
-    write_totals(places.totals, totals_of([c for c in commits if c is not None]), plan.fingerprint)
-    assert files_of(directory) == whole
+    commits = [find_commit(folder, u) for u in plan.units]
+    write_totals(folder, totals_of([c for c in commits if c is not None]), plan.fingerprint)
+    assert files_of(tmp_path / "out") == whole

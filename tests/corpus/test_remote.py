@@ -109,7 +109,7 @@ def test_a_protocol_without_its_package_names_the_package(monkeypatch: pytest.Mo
     monkeypatch.setattr(builtins, "__import__", without_s3)
     monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
     with pytest.raises(
-        MissingExtra, match=r"'s3fs', which is not installed; install it with: pip install s3fs"
+        MissingExtra, match=r"'s3fs', which is not installed; install it with: pip install 'pofx\[s3\]'"
     ):
         read("s3://bucket/a.txt")
 

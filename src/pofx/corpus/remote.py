@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from pofx.errors import BadSource, MissingExtra
+from pofx.files.filesystem import filesystem_of, store_errors
 
 _CHUNK = 1 << 20
 # The names by which stores call a mark that changes with the content of a file.
@@ -48,8 +44,8 @@ def find_info(url: str) -> RemoteInfo:
         BadSource: fsspec knows no such protocol.
         MissingExtra: The protocol needs a package that is not installed.
     """
-    system, path = _system_of(url)
-    with _store_errors():
+    system, path = filesystem_of(url)
+    with store_errors():
         info = system.info(path)
     marks = {str(name).lower(): str(value) for name, value in info.items() if value}
     # A weak ETag (W/"…") says that two contents mean the same, so their bytes may differ.
@@ -59,7 +55,7 @@ def find_info(url: str) -> RemoteInfo:
 
 def forget_listings(url: str) -> None:
     """Drop the listings that fsspec keeps of a store, so that the next question reaches the store."""
-    _system_of(url)[0].invalidate_cache()
+    filesystem_of(url)[0].invalidate_cache()
 
 
 def can_list(url: str) -> bool:
@@ -69,9 +65,9 @@ def can_list(url: str) -> bool:
 
 def list_matching(pattern: str) -> list[str]:
     """Return the URLs of all files that match a pattern, without hidden files; no URL where the store refuses."""
-    system, path = _system_of(pattern)
+    system, path = filesystem_of(pattern)
     try:
-        with _store_errors():
+        with store_errors():
             found = system.glob(path, detail=True)
     except OSError:
         return []
@@ -85,8 +81,8 @@ def list_below(directory: str) -> list[str]:
     Raises:
         OSError: The store refuses.
     """
-    system, path = _system_of(directory)
-    with _store_errors():
+    system, path = filesystem_of(directory)
+    with store_errors():
         found = system.find(path)
     hidden = re.compile(r"(^|/)\.")
     return sorted(
@@ -100,8 +96,8 @@ def open_url(url: str) -> io.BufferedReader:
     Raises:
         OSError: The URL names nothing, or the store refuses.
     """
-    system, path = _system_of(url)
-    with _store_errors():
+    system, path = filesystem_of(url)
+    with store_errors():
         file = system.open(path, "rb")
     return io.BufferedReader(_RemoteStream(file), _CHUNK)
 
@@ -144,7 +140,7 @@ class _RemoteStream(io.RawIOBase):
         return self._can_seek
 
     def readinto(self, into: Any) -> int:
-        with _store_errors():
+        with store_errors():
             if self._can_seek:
                 self._file.seek(self._at)
             data = self._file.read(len(into))
@@ -158,7 +154,7 @@ class _RemoteStream(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if not self._can_seek:
             raise io.UnsupportedOperation("the store gives the file from its beginning to its end only")
-        with _store_errors():
+        with store_errors():
             if whence == io.SEEK_CUR:
                 offset, whence = self._at + offset, io.SEEK_SET
             self._file.seek(offset, whence)
@@ -184,50 +180,3 @@ def _before(url: str, path: str) -> str:
     """Return the part of a URL that stands before its path; "" where the path is spelled in another way there."""
     url = url.rstrip("/")
     return url.removesuffix(path) if path and url.endswith(path) else ""
-
-
-def _system_of(url: str) -> tuple[Any, str]:
-    """Return the file system of fsspec for a URL, and the path in it."""
-    from fsspec.core import url_to_fs
-
-    try:
-        system, path = url_to_fs(url)
-    except ImportError as e:
-        cause = e.__cause__ or e.__context__
-        package = (getattr(cause, "name", None) or "").split(".")[0]
-        raise MissingExtra(
-            f"reading {url} needs {f'the package {package!r}' if package else 'a package'}, which is not installed",
-            f"install it with: pip install {package}" if package else str(e),
-        ) from None
-    except ValueError as e:
-        raise BadSource(
-            f"{url!r}: expected a path, or a URL of a protocol that fsspec knows, got: {e}",
-            "check the path",
-        ) from None
-    except (
-        Exception
-    ) as e:  # the library of the store has exceptions of its own, such as for missing credentials
-        raise BadSource(
-            f"{url!r}: expected a store that can be reached, got: {_said(e)}", "check the path"
-        ) from None
-    return system, str(path)
-
-
-def _said(e: Exception) -> str:
-    if isinstance(e, FileNotFoundError):
-        return os.strerror(errno.ENOENT)
-    return f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else 'no reason given'}"
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    """Turn the exceptions of a store into an `OSError`; a missing object has the message of a missing file."""
-    try:
-        yield
-    except (FileNotFoundError, PermissionError) as e:
-        code = errno.ENOENT if isinstance(e, FileNotFoundError) else errno.EACCES
-        raise OSError(code, os.strerror(code)) from None
-    except (OSError, MemoryError):
-        raise
-    except Exception as e:
-        raise OSError(_said(e)) from None

@@ -14,6 +14,7 @@ from pofx.jobs.documents import Documents
 from pofx.jobs.job import Job
 from pofx.jobs.score_rows import ScoreRows
 from pofx.jobs.sharded.running import ShardedJob, ShardsEnd, run_sharded
+from pofx.jobs.sharded.unit import PLAN, TOTALS, Unit
 
 POISON = "the poison"
 
@@ -46,7 +47,7 @@ class Recipe:
 
 
 def run(
-    recipe: Recipe, directory: Path, workers: int = 1, n_bytes: int = 60, **options: Any
+    recipe: Recipe, directory: Path | str, workers: int = 1, n_bytes: int = 60, **options: Any
 ) -> tuple[list[Any], ShardsEnd]:
     """Run a job to its end: its events and its end."""
     sharded = ShardedJob(recipe, directory, workers, lambda: n_bytes, **options)
@@ -64,3 +65,24 @@ def files_of(directory: Path) -> dict[str, bytes]:
     return {
         str(p.relative_to(directory)): p.read_bytes() for p in sorted(directory.rglob("*")) if p.is_file()
     }
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files of an output directory of this machine as paths."""
+
+    directory: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.directory / PLAN
+
+    @property
+    def totals(self) -> Path:
+        return self.directory / TOTALS
+
+    def part(self, unit: Unit) -> Path:
+        return self.directory / unit.part
+
+    def commit(self, unit: Unit) -> Path:
+        return self.directory / unit.commit

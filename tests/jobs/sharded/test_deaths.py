@@ -35,8 +35,8 @@ def deadly(*args, **options):
 module.{name} = deadly
 run(Recipe({model!r}, Documents(({corpus!r},))), Path({out!r}))
 """
-# Before the part is written; after that, before the errors are; after the part has its name, before the record is
-# written; in the middle of a unit.
+# Before the part is written; after that, before the part has its name; in the middle of a unit; after the part has its
+# name, before the record is written.
 MOMENTS = [
     pytest.param("part", "target_writer", marks=pytest.mark.thorough),
     pytest.param("part", "sha256_of", marks=pytest.mark.thorough),

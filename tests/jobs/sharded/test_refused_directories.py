@@ -10,15 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from shard_toys import Recipe, files_of, run
+from shard_toys import Places, Recipe, files_of, run
 
 import pofx
 from pofx.errors import BadSource
+from pofx.files.folders.opening import open_folder
 from pofx.files.locks import open_locked
 from pofx.jobs.documents import Documents
 from pofx.jobs.score_rows import ScoreRows
 from pofx.jobs.sharded.plan import read_plan
-from pofx.jobs.sharded.unit import Places
 
 
 def test_other_settings_are_named(recipe: Recipe, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_an_edited_file_is_refused_and_a_touched_one_is_not(recipe: Recipe, tmp_
 def test_an_edit_that_the_first_look_does_not_see_fails_its_unit(recipe: Recipe, tmp_path: Path) -> None:
     corpus = Path(recipe.documents.files[0])
     run(recipe, tmp_path / "out")
-    plan, places = read_plan(tmp_path / "out"), Places(tmp_path / "out")
+    plan, places = read_plan(open_folder(tmp_path / "out")), Places(tmp_path / "out")
     for unit in plan.units:
         places.commit(unit).unlink()
     places.totals.unlink()
@@ -144,7 +144,7 @@ def test_a_damaged_plan_is_refused(recipe: Recipe, tmp_path: Path, harm: Callabl
 def test_the_record_of_another_job_is_refused(recipe: Recipe, tmp_path: Path) -> None:
     run(recipe, tmp_path / "out")
     run(replace(recipe, rows=ScoreRows(text=False)), tmp_path / "other")
-    plan = read_plan(tmp_path / "out")
+    plan = read_plan(open_folder(tmp_path / "out"))
     record = Places(tmp_path / "other").commit(plan.units[1])
     Places(tmp_path / "out").commit(plan.units[1]).write_bytes(record.read_bytes())
     with pytest.raises(BadSource, match="expected the record of this job, got that of another"):

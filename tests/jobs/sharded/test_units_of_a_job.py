@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from shard_toys import Recipe, files_of, run
+from shard_toys import Places, Recipe, files_of, run
 
 import pofx
+from pofx.files.folders.opening import open_folder
 from pofx.jobs.documents import Documents
 from pofx.jobs.run import run as run_job
 from pofx.jobs.score_rows import ScoreRows
@@ -19,7 +20,6 @@ from pofx.jobs.sharded.commit import find_commit
 from pofx.jobs.sharded.plan import read_plan
 from pofx.jobs.sharded.running import ShardsStart, TooManyErrors, UnitDone
 from pofx.jobs.sharded.status import status
-from pofx.jobs.sharded.unit import Places
 from pofx.jobs.sharded.verify import forget_faulty, verify
 
 
@@ -62,7 +62,7 @@ def test_totals_are_the_sums_of_the_scores(recipe: Recipe, tmp_path: Path) -> No
 def test_a_run_that_was_stopped_does_only_what_is_left(recipe: Recipe, tmp_path: Path) -> None:
     run(recipe, tmp_path / "whole")
     run(recipe, tmp_path / "out")
-    places, plan = Places(tmp_path / "out"), read_plan(tmp_path / "out")
+    places, plan = Places(tmp_path / "out"), read_plan(open_folder(tmp_path / "out"))
     for unit in plan.units[1::2]:
         places.commit(unit).unlink()
     places.totals.unlink()
@@ -83,7 +83,7 @@ def test_rows_without_a_score_are_in_files_of_their_own(recipe: Recipe, tmp_path
         replace(recipe, documents=Documents((str(corpus),))), tmp_path / "out", n_bytes=10, max_error_rate=1
     )
     assert ended.totals.errors == 1
-    (path,) = status(tmp_path / "out").error_files
+    path = Path(*status(tmp_path / "out").error_files)
     (row,) = [json.loads(line) for line in path.read_text().splitlines()]
     assert (row["line"], row["source"]) == (2, str(corpus))
     assert corpus.read_bytes()[row["start"] : row["stop"]].startswith(b"no JSON")
@@ -112,7 +112,7 @@ def test_kept_fields_have_one_kind_in_all_parts(recipe: Recipe, tmp_path: Path) 
     parts = sorted((tmp_path / "out" / "parts").glob("*.parquet"))
     assert len(parts) > 3
     assert {str(pq.read_schema(p).field("k").type) for p in parts} == {"int64"}
-    (path,) = status(tmp_path / "out").error_files
+    path = Path(*status(tmp_path / "out").error_files)
     assert "expected int in field 'k'" in path.read_text()
     assert ended.totals.scored == 1000
 
@@ -135,7 +135,7 @@ def test_kept_fields_have_one_kind_in_all_parts(recipe: Recipe, tmp_path: Path) 
 def test_verify_names_each_fault(recipe: Recipe, tmp_path: Path, harm: object, fault: str) -> None:
     run(recipe, tmp_path / "whole")
     run(recipe, tmp_path / "out")
-    places, plan = Places(tmp_path / "out"), read_plan(tmp_path / "out")
+    places, plan = Places(tmp_path / "out"), read_plan(open_folder(tmp_path / "out"))
     harm(places, plan.units[2])  # type: ignore[operator]
     found = verify(tmp_path / "out")
     assert [f.fault for f in found] == [fault]
@@ -147,9 +147,9 @@ def test_verify_names_each_fault(recipe: Recipe, tmp_path: Path, harm: object, f
 
 def test_a_record_holds_what_its_unit_holds(recipe: Recipe, tmp_path: Path) -> None:
     run(recipe, tmp_path / "out")
-    places, plan = Places(tmp_path / "out"), read_plan(tmp_path / "out")
+    places, plan = Places(tmp_path / "out"), read_plan(open_folder(tmp_path / "out"))
     for unit in plan.units:
-        commit = find_commit(places.commit(unit))
+        commit = find_commit(open_folder(places.directory), unit)
         assert commit is not None
         assert commit.scored == pq.read_metadata(places.part(unit)).num_rows
         assert commit.fingerprint == plan.fingerprint

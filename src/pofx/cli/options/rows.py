@@ -10,6 +10,7 @@ import click
 
 from pofx.cli.options.sharding import is_directory
 from pofx.cli.options.written import Values, Written
+from pofx.files.urls import is_url
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +52,10 @@ def _rows_finished(path: Path, values: Values) -> bool:
 
 class WrittenRows(Written):
     """The type of -o: a file of rows, or a directory of parts, whose run itself looks at what stands there."""
+
+    def is_in_store(self, path: str) -> bool:
+        """Return whether the path is the URL of a directory of parts."""
+        return is_url(path) and is_directory(path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a directory as it was typed; `click` refuses one where a file is expected."""

@@ -14,6 +14,7 @@ import click
 from pofx.cli.options.arguments import typed
 from pofx.cli.options.numbers import Real, Whole
 from pofx.files.limits import parse_size
+from pofx.files.urls import is_url, local_path
 
 F = TypeVar("F", bound=Callable[..., Any])
 FLAGS = {
@@ -59,6 +60,17 @@ def cores() -> int:
 def is_directory(out: str | None) -> bool:
     """Return whether -o names a directory: the name ends in /, or a directory of this name exists, which has no ending."""
     return out is not None and (out.endswith(("/", os.sep)) or (not Path(out).suffix and Path(out).is_dir()))
+
+
+class PartsDirectory(click.Path):
+    """The type of DIR: a directory of this machine, or the URL of a prefix of a store."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a URL as it was typed; a store is asked when its files are read."""
+        return value if is_url(local_path(value)) else super().convert(local_path(value), param, ctx)
 
 
 def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:

@@ -57,6 +57,10 @@ class Written(click.Path):
         super().__init__(dir_okay=dir_okay, allow_dash=allow_dash)
         self.beside, self.finished, self.unnamed = beside, finished, unnamed
 
+    def is_in_store(self, path: str) -> bool:
+        """Return whether the path is the URL of a store that the verb writes to; the verb itself then asks the store."""
+        return False
+
 
 class Verb(Command):
     """A command that writes files, which has --overwrite, and calls `check_written` before any work."""
@@ -164,8 +168,8 @@ def _tell_new_directories(ctx: click.Context) -> None:
     """Print a line for each new directory above an output, since its name may be mistyped."""
     if ctx.params.get("quiet"):
         return
-    named = [(name, path.rstrip(os.sep)) for _, name, path in _named(ctx) if path != STREAM]
-    parents = dict.fromkeys((name, os.path.dirname(path)) for name, path in named)
+    local = [(n, path) for kind, n, path in _named(ctx) if path != STREAM and not kind.is_in_store(path)]
+    parents = dict.fromkeys((name, os.path.dirname(path.rstrip(os.sep))) for name, path in local)
     for name, parent in parents:
         if parent and not os.path.lexists(parent):
             click.echo(f"pofx: {name}: the directory {parent!r} is new, and will be made", err=True)
@@ -239,6 +243,8 @@ def _places(path: str, by: str) -> Iterator[_Place]:
 def _written(ctx: click.Context) -> Iterator[_Place]:
     """Yield each path that is written; a directory is replaced with all its files."""
     for kind, name, path in _named(ctx):
+        if kind.is_in_store(path):
+            continue
         found = _place(path, name, 1, kind.dir_okay)
         if found is not None:
             yield found

@@ -33,6 +33,11 @@ class UnitMeter:
             self._units, self._bytes = event.units, event.bytes
             self._done, self._done_bytes = event.done, event.done_bytes
             self._earlier = event.done_bytes
+            if not event.alone:
+                click.echo(
+                    "pofx: warning: the store has no put-if-absent; start no second run of this job before this one ends",
+                    err=True,
+                )
             if event.done and not self._quiet:
                 click.echo(
                     f"pofx: going on after {event.done:,} of {count_noun(event.units, 'unit')} (--fresh starts over)",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,14 +22,17 @@ def check_rows_out(out: str, rows: RowQuery) -> None:
     Raises:
         BadSource: The ending of a file names no format.
         BadValue: Two columns would have the same name.
-        MissingExtra: pyarrow is missing for a directory of parts.
+        BadSource: A store cannot be reached, or refuses.
+        MissingExtra: pyarrow is missing for a directory of parts, or the package of a store.
     """
     from pofx.errors import require
+    from pofx.files.folders.opening import open_folder
     from pofx.jobs.job import check_out
 
     if is_directory(out):
         require("pyarrow", "data", "writing Parquet")
         rows.columns({})
+        open_folder(out).check()
     else:
         check_out(out, rows)
 
@@ -67,7 +70,7 @@ def _followed(job: Job, make: Callable[[], Job], sharding: Sharding, quiet: bool
 
     sharded = ShardedJob(
         make,
-        Path(job.out),
+        job.out,
         sharding.wanted,
         size,
         sharding.max_error_rate,
@@ -109,7 +112,7 @@ def _tell_ended(job: Job, ended: ShardsEnd, quiet: bool) -> None:
     if totals.errors:
         click.echo(
             f"pofx: warning: {totals.errors:,} of {count_noun(totals.rows, 'row')} without a score; the files in "
-            f"{Path(job.out) / 'errors'} say why",
+            f"{os.path.join(job.out, 'errors')} say why",
             err=True,
         )
     if totals.errors or ended.failed:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pofx.errors import BadSource
+from pofx.files.folders.local import LocalFolder
 from pofx.files.json_file import find_object
 from pofx.filtering.overview import Seen
 from pofx.jobs.filter_rows import REASON, FilterRows
@@ -25,12 +26,11 @@ from pofx.jobs.sharded.running import (
     ShardedJob,
     ShardsStart,
     UnitDone,
-    lock_directory,
     remove_job,
     run_sharded,
 )
 from pofx.jobs.sharded.totals import Totals, totals_of, write_totals
-from pofx.jobs.sharded.unit import Places
+from pofx.jobs.sharded.unit import PLAN, TOTALS
 from pofx.jobs.sharded.workers import UnitFailed
 
 # The directory of the first pass, in the directory of what is kept; it goes when both sides are whole.
@@ -95,20 +95,20 @@ def run_filter(job: Job, sharded: ShardedJob, kept: Path, rest: Path) -> Generat
     Right: two directories of their own. Wrong: `rest` inside `kept`.
     """
     assert isinstance(job.rows, FilterRows)  # noqa: S101  (ours: the caller makes the job for this run)
-    sides = (Side("kept", Places(kept)), Side("rest", Places(rest)))
+    sides = (Side("kept", LocalFolder(kept)), Side("rest", LocalFolder(rest)))
     with ExitStack() as stack:
         for side in sides:
-            stack.callback(_leave_no_empty, side.places.directory, side.places.directory.exists())
+            stack.callback(_leave_no_empty, side.folder.directory, side.folder.directory.exists())
             _prepare(side, sharded.fresh)
-            stack.enter_context(lock_directory(side.places.directory))
+            stack.enter_context(side.folder.lock())
         out = _finished(job, sides)
         if out is None:
             ended = yield from run_sharded(job, sharded)
             if ended.failed:
                 return FilterEnd(None, None, (), ended.failed)
-            out = yield from _write(job, sides, Places(sharded.directory))
+            out = yield from _write(job, sides, LocalFolder(Path(sharded.directory)))
         for side in sides:
-            (side.places.directory / ".lock").unlink(missing_ok=True)
+            side.folder.local(".lock").unlink(missing_ok=True)
         shutil.rmtree(sharded.directory, ignore_errors=True)
     return out
 
@@ -121,16 +121,16 @@ def _leave_no_empty(directory: Path, was_there: bool) -> None:
 
 def _prepare(side: Side, fresh: bool) -> None:
     """Make the directory of a side, or refuse one that holds other files."""
-    directory, places = side.places.directory, side.places
+    directory, plan = side.folder.directory, side.folder.local(PLAN)
     if directory.exists() and not directory.is_dir():
         raise BadSource(f"{directory}: expected a directory, got a file", "name another directory")
     directory.mkdir(parents=True, exist_ok=True)
-    if fresh and places.plan.exists():
-        remove_job(directory, places)
-    others = [p.name for p in directory.iterdir() if not p.name.startswith(".")]
-    if others and not places.plan.exists():
+    if fresh and plan.exists():
+        remove_job(side.folder)
+    others = side.folder.top()
+    if others and not plan.exists():
         raise BadSource(
-            f"{directory}: expected a new or empty directory, got one with {sorted(others)[0]!r} in it",
+            f"{directory}: expected a new or empty directory, got one with {others[0]!r} in it",
             "name another directory",
         )
 
@@ -138,19 +138,19 @@ def _prepare(side: Side, fresh: bool) -> None:
 def _finished(job: Job, sides: tuple[Side, Side]) -> FilterEnd | None:
     """Return the totals of a run that has ended; None where there is work left. A run of another filter is refused."""
     for side in sides:
-        if not side.places.plan.exists():
+        if not side.folder.local(PLAN).exists():
             continue
-        plan = read_plan(side.places.directory)
+        plan = read_plan(side.folder)
         if plan.settings.get(SIDE) != side.name:
             raise BadSource(
-                f"{side.places.directory}: expected the {side.name} documents of a filter, got another output",
+                f"{side.folder.name}: expected the {side.name} documents of a filter, got another output",
                 START_OVER,
             )
         own = {name: value for name, value in plan.settings.items() if name != SIDE}
-        check_settings(replace(plan, settings=own), replace(job, out=str(side.places.directory)))
+        check_settings(replace(plan, settings=own), replace(job, out=side.folder.name))
         for unit in {u.path: u for u in plan.units}.values():
             unit.check_input()
-    if not all(side.places.totals.exists() for side in sides):
+    if not all(side.folder.local(TOTALS).exists() for side in sides):
         return None
     return _end_of(sides)
 
@@ -171,7 +171,7 @@ def judged_documents(kept: Path, rest: Path) -> Iterator[Seen]:
         rest: The directory of all others.
     """
     names = ("id", "text", "language", "bits_per_byte", REASON.name)
-    for side in (Side("kept", Places(kept)), Side("rest", Places(rest))):
+    for side in (Side("kept", LocalFolder(kept)), Side("rest", LocalFolder(rest))):
         parts = _parts(side)
         for rows in zip(*(column(parts, n) for n in names)):
             for id, text, language, bits, why in zip(*rows):
@@ -179,32 +179,32 @@ def judged_documents(kept: Path, rest: Path) -> Iterator[Seen]:
 
 
 def _parts(side: Side) -> list[Path]:
-    return sorted((side.places.directory / "parts").glob("part-*.parquet"))
+    return sorted(side.folder.local("parts").glob("part-*.parquet"))
 
 
 def _read_totals(side: Side) -> Totals:
-    record = find_object(side.places.totals, _MOST, infinite=True) or {}
+    record = find_object(side.folder.local(TOTALS), _MOST, infinite=True) or {}
     try:
         return Totals(**{name: record[name] for name in Totals.__dataclass_fields__})
     except (KeyError, TypeError):
         raise BadSource(
-            f"{side.places.totals}: expected the totals of a job, got a damaged file", START_OVER
+            f"{side.folder.path(TOTALS)}: expected the totals of a job, got a damaged file", START_OVER
         ) from None
 
 
-def _write(job: Job, sides: tuple[Side, Side], scores: Places) -> Generator[Event, None, FilterEnd]:
+def _write(job: Job, sides: tuple[Side, Side], scores: LocalFolder) -> Generator[Event, None, FilterEnd]:
     """Join the copies, and write the documents of all units to their sides."""
     rows = job.rows
     assert isinstance(rows, FilterRows)  # noqa: S101  (ours: as above)
-    plan = read_plan(scores.directory)
+    plan = read_plan(scores)
     units: list[ScoredUnit] = []
     n = 0
     for unit in plan.units:
-        commit = find_commit(scores.commit(unit))
+        commit = find_commit(scores, unit)
         assert commit is not None  # noqa: S101  (ours: the first pass has ended)
         units.append(ScoredUnit(unit, n, commit, scores))
         n += commit.scored
-    parts = [scores.part(u.unit) for u in units if u.commit.part]
+    parts = [scores.local(u.unit.part) for u in units if u.commit.part]
     work = scores.directory / ".join"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -216,16 +216,15 @@ def _write(job: Job, sides: tuple[Side, Side], scores: Places) -> Generator[Even
     with ids_of(models, parts, work / "ids") as ids:
         for side, own in plans:
             _clear(side, own)
-            write_plan(own, side.places.directory)
+            write_plan(own, side.folder)
             commits = [write_side(u, side, own, decisions, ids) for u in units]
-            write_totals(side.places.totals, totals_of(commits), own.fingerprint)
+            write_totals(side.folder, totals_of(commits), own.fingerprint)
     return _end_of(sides)
 
 
 def _clear(side: Side, plan: Plan) -> None:
     """Remove what a killed run left, and the files of a run that had other units."""
-    directory = side.places.directory
-    for leftover in directory.glob(".unit-*"):
+    for leftover in side.folder.directory.glob(".unit-*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    if side.places.plan.exists() and read_plan(directory) != plan:
-        remove_job(directory, side.places)
+    if side.folder.local(PLAN).exists() and read_plan(side.folder) != plan:
+        remove_job(side.folder)

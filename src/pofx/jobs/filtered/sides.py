@@ -8,17 +8,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from pofx.errors import require
-from pofx.files.atomic import replaced_file
+from pofx.files.folders.folder import sha256_of
+from pofx.files.folders.local import LocalFolder
 from pofx.filtering.copies.text_store import TextStore
 from pofx.jobs.filter_rows import COPY_OF, REASON, SIGNATURE
 from pofx.jobs.filtered.decisions import Decisions
-from pofx.jobs.sharded.commit import Commit, sha256_of, write_commit
+from pofx.jobs.sharded.commit import Commit, write_commit
 from pofx.jobs.sharded.plan import Plan
-from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.unit import Unit
 
 Name = Literal["kept", "rest"]
 SIDE = "side"
@@ -30,11 +30,11 @@ class Side:
 
     Attributes:
         name: "kept", or "rest" for the documents that are not kept.
-        places: The files of the directory.
+        folder: The directory.
     """
 
     name: Name
-    places: Places
+    folder: LocalFolder
 
     def plan(self, scores: Plan) -> Plan:
         """Return the plan of this side, from the plan of the first pass."""
@@ -51,13 +51,13 @@ class ScoredUnit:
         unit: The unit.
         first: The number of its first document in the corpus.
         commit: The record of the first pass.
-        places: The files of the first pass.
+        folder: The directory of the first pass.
     """
 
     unit: Unit
     first: int
     commit: Commit
-    places: Places
+    folder: LocalFolder
 
 
 def write_side(scored: ScoredUnit, side: Side, plan: Plan, decisions: Decisions, ids: TextStore) -> Commit:
@@ -79,12 +79,10 @@ def write_side(scored: ScoredUnit, side: Side, plan: Plan, decisions: Decisions,
         OSError: The directory cannot be written.
     """
     parquet = require("pyarrow.parquet", "data", "writing Parquet")
-    unit, places = scored.unit, side.places
-    for path in (places.part(unit), places.errors(unit), places.commit(unit)):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    unit, folder = scored.unit, side.folder
     tally = _Tally()
-    with TemporaryDirectory(prefix=".unit-", dir=places.directory) as temporary:
-        made = Path(temporary, "part")
+    with folder.scratch() as temporary:
+        made = temporary / "part"
         with made.open("wb") as out:
             writer = None
             for table in _tables(scored, side, plan, decisions, ids):
@@ -93,12 +91,12 @@ def write_side(scored: ScoredUnit, side: Side, plan: Plan, decisions: Decisions,
                 tally.add(table)
             if writer is not None:
                 writer.close()
-        part = _moved(made, places.part(unit)) if tally.documents else ""
+        part = _moved(folder, unit.part, made) if tally.documents else ""
         bad, refused = 0, ""
         if side.name == "rest" and scored.commit.errors:
-            copied = Path(temporary, "errors")
-            shutil.copyfile(scored.places.errors(unit), copied)
-            refused = _moved(copied, places.errors(unit))
+            copied = temporary / "errors"
+            shutil.copyfile(scored.folder.local(unit.errors), copied)
+            refused = _moved(folder, unit.errors, copied)
             bad = scored.commit.rows - scored.commit.scored
     commit = Commit(
         unit=unit.number,
@@ -113,8 +111,7 @@ def write_side(scored: ScoredUnit, side: Side, plan: Plan, decisions: Decisions,
         fitted=tally.fitted,
         chosen=0,
     )
-    write_commit(places.commit(unit), commit)
-    return commit
+    return write_commit(folder, unit, commit)
 
 
 class _Tally:
@@ -144,7 +141,7 @@ def _tables(
     names = [c.name for c in plan.columns]
     about = {"pofx": json.dumps({"fingerprint": plan.fingerprint})}
     first = scored.first
-    with scored.places.part(scored.unit).open("rb") as f:
+    with scored.folder.local(scored.unit.part).open("rb") as f:
         file = parquet.ParquetFile(f)
         for g in range(file.num_row_groups):
             table = file.read_row_group(g)
@@ -161,7 +158,7 @@ def _tables(
             yield table.select(names).replace_schema_metadata(about)
 
 
-def _moved(made: Path, path: Path) -> str:
-    with replaced_file(path, made):
-        pass
-    return sha256_of(path)
+def _moved(folder: LocalFolder, file: str, made: Path) -> str:
+    code = sha256_of(made)
+    folder.put_file(file, made)
+    return code

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource
-from pofx.files.atomic import write_atomically
-from pofx.files.json_file import find_object, seal_of
+from pofx.files.folders.folder import Folder
+from pofx.files.json_file import parse_object, seal_of
 from pofx.jobs.sharded.sums import Sums
+from pofx.jobs.sharded.unit import Unit
 
 _MOST = 1 << 20
 
@@ -33,35 +33,52 @@ class Commit(Sums):
     errors: str
 
 
-def write_commit(path: Path, commit: Commit) -> None:
-    """Write a record in one step; `OSError` where the place cannot be written."""
-    record = commit.record
-    write_atomically(path, (json.dumps({**record, "seal": seal_of(record)}, indent=1) + "\n").encode("ascii"))
+def write_commit(folder: Folder, unit: Unit, commit: Commit) -> Commit:
+    """Write the record of a unit in one step, and return the record that the folder has.
+
+    In a store the first record counts; a run that did the same unit later returns that record.
+
+    Raises:
+        BadSource: The store has a damaged record.
+        OSError: The folder cannot be written.
+    """
+    data = sealed(commit.record)
+    if not folder.put_new(unit.commit, data) and (found := find_commit(folder, unit)) is not None:
+        return found
+    return commit
 
 
-def find_commit(path: Path) -> Commit | None:
+def find_commit(folder: Folder, unit: Unit) -> Commit | None:
     """Read the record of a unit; None for a unit without a record.
 
     Raises:
         BadSource: The file is no record, or is damaged.
+        OSError: The file cannot be read.
     """
-    record: dict[str, Any] | None = find_object(
-        path, _MOST, "a commit record", "remove it, and run the job again", True
-    )
-    if record is None:
-        return None
+    data = folder.find(unit.commit)
+    return None if data is None else _parsed(data, folder.path(unit.commit))
+
+
+def find_commits(folder: Folder, units: Sequence[Unit]) -> dict[int, Commit]:
+    """Read the records of all units that have one, by the number of the unit; errors as in `find_commit`."""
+    found = folder.find_all(u.commit for u in units)
+    return {u.number: _parsed(found[u.commit], folder.path(u.commit)) for u in units if u.commit in found}
+
+
+def _parsed(data: bytes, path: str) -> Commit:
+    advice = "remove it, and run the job again"
+    if not 0 < len(data) <= _MOST:
+        raise BadSource(f"{path}: expected a commit record, got {len(data):,} bytes", advice)
+    record = parse_object(data, path, "a commit record", advice, True)
     seal = record.pop("seal", None)
     try:
         if seal != seal_of(record):
             raise TypeError("a seal that does not fit")
         return Commit(**record)
     except TypeError:
-        raise BadSource(
-            f"{path}: expected a commit record, got a damaged file", "remove it, and run the job again"
-        ) from None
+        raise BadSource(f"{path}: expected a commit record, got a damaged file", advice) from None
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file; `OSError` where it cannot be read."""
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+def sealed(record: Mapping[str, Any]) -> bytes:
+    """Return a record with its seal as the bytes of a file."""
+    return (json.dumps({**record, "seal": seal_of(record)}, indent=1) + "\n").encode("ascii")

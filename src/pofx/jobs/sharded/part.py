@@ -6,23 +6,22 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pofx.arithmetic import one_thread
 from pofx.corpus.documents import Document
 from pofx.corpus.writing import Column, Target, common_kind, kind_of_value, target_writer
 from pofx.errors import Advice, BadSource, PofxError
-from pofx.files.atomic import replaced_file
+from pofx.files.folders.folder import Folder, sha256_of
 from pofx.jobs.job import Job
 from pofx.jobs.row_lines import BEGIN, SEEN, Answers, Item, encode_answers
-from pofx.jobs.sharded.commit import Commit, sha256_of, write_commit
+from pofx.jobs.sharded.commit import Commit, write_commit
 from pofx.jobs.sharded.plan import Plan
-from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.unit import Unit
 from pofx.queries.scoring.stream import blocks
 
 
-def do_unit(job: Job, plan: Plan, unit: Unit, places: Places) -> Commit:
+def do_unit(job: Job, plan: Plan, unit: Unit, folder: Folder) -> Commit:
     """Answer the rows of a unit, and write its part, its errors and its commit record, in this order.
 
     Each file appears in one step. The unit alone decides its name, and the unit and the plan alone decide its bytes. So a
@@ -32,27 +31,24 @@ def do_unit(job: Job, plan: Plan, unit: Unit, places: Places) -> Commit:
         job: The job; its model computes with one thread, so that any number of workers gives the same bits.
         plan: The plan that the unit is of.
         unit: The unit.
-        places: The output directory.
+        folder: The output folder.
 
     Returns:
         The commit record; its `nats` is the sum of log p over the texts with a score, in nats.
 
     Raises:
-        BadSource: The file of the unit was edited, or cannot be read.
-        OSError: The directory cannot be written.
+        BadSource: The file of the unit was edited or cannot be read, or a store has other bytes in place of the part.
+        OSError: The folder cannot be written.
 
-    Right: `do_unit(job, plan, plan.units[0], Places(directory))`. Wrong: a unit of another plan, whose record would
+    Right: `do_unit(job, plan, plan.units[0], open_folder("out"))`. Wrong: a unit of another plan, whose record would
     name this plan.
     """
     unit.check_input()
     documents = replace(job.documents, files=(unit.path,), stretch=unit.stretch)
-    part, errors = places.part(unit), places.errors(unit)
-    for path in (part, errors, places.commit(unit)):
-        path.parent.mkdir(parents=True, exist_ok=True)
     query, size = job.rows.bind(job.lm), job.rows.block_size(job.lm)
     state: dict[str, Any] = BEGIN
     tokens, terms = 0, []
-    with TemporaryDirectory(prefix=".unit-", dir=places.directory) as temporary, one_thread():
+    with folder.scratch() as temporary, one_thread():
         lines, refused = Path(temporary, "lines"), Path(temporary, "errors")
         with lines.open("wb") as good, refused.open("wb") as bad:
             for block in blocks(documents.items(), documents.ask, size, 0):
@@ -68,8 +64,8 @@ def do_unit(job: Job, plan: Plan, unit: Unit, places: Places) -> Commit:
         commit = Commit(
             unit=unit.number,
             fingerprint=plan.fingerprint,
-            part=_written(part, lines, plan) if terms else "",
-            errors=_copied(errors, refused) if state["items"] > state["scored"] else "",
+            part=_written(folder, unit, lines, plan) if terms else "",
+            errors=_placed(folder, unit.errors, refused) if state["items"] > state["scored"] else "",
             rows=state["items"],
             scored=state["scored"],
             tokens=tokens,
@@ -77,8 +73,7 @@ def do_unit(job: Job, plan: Plan, unit: Unit, places: Places) -> Commit:
             nats=math.fsum(terms),
             **{name: state.get(name, 0) for name in SEEN},
         )
-    write_commit(places.commit(unit), commit)
-    return commit
+    return write_commit(folder, unit, commit)
 
 
 def _fitting(job: Job, columns: tuple[Column, ...], items: tuple[Item, ...], answers: Answers) -> Answers:
@@ -107,16 +102,16 @@ def _refusal(item: Item, unit: Unit, why: str) -> bytes:
     return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
-def _written(part: Path, lines: Path, plan: Plan) -> str:
-    writer = target_writer(Target(part, "parquet", ""), plan.columns, {"fingerprint": plan.fingerprint})
-    assert writer is not None  # noqa: S101  (ours: only JSON lines need no writer)
+def _written(folder: Folder, unit: Unit, lines: Path, plan: Plan) -> str:
     made = lines.with_name("part")
-    with replaced_file(part, made):
-        writer(lines, made)
-    return sha256_of(part)
+    writer = target_writer(Target(made, "parquet", ""), plan.columns, {"fingerprint": plan.fingerprint})
+    assert writer is not None  # noqa: S101  (ours: only JSON lines need no writer)
+    writer(lines, made)
+    return _placed(folder, unit.part, made)
 
 
-def _copied(path: Path, lines: Path) -> str:
-    with replaced_file(path, lines):
-        pass
-    return sha256_of(path)
+def _placed(folder: Folder, file: str, made: Path) -> str:
+    """Give a file its name, and return its SHA-256."""
+    code = sha256_of(made)
+    folder.put_file(file, made)
+    return code

@@ -6,18 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from pofx.corpus.documents import Document
 from pofx.corpus.stretch import Stretch
 from pofx.corpus.writing import Column, kind_of_value
 from pofx.errors import Advice, BadSource, require
-from pofx.files.atomic import write_atomically
+from pofx.files.folders.folder import Folder
 from pofx.files.json_file import seal_of
 from pofx.jobs.job import Job
 from pofx.jobs.sharded.cutting import cut
-from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.unit import PLAN, Unit
 
 # The rows that decide the kinds of kept columns, so that all parts have the same columns.
 LOOK = 1000
@@ -87,12 +86,13 @@ def make_plan(job: Job, n_bytes: int) -> Plan:
     return Plan(settings_of(job), job.documents.files, tuple(columns), units)
 
 
-def write_plan(plan: Plan, directory: Path) -> None:
-    """Write the plan in one step; an older plan is replaced.
+def write_plan(plan: Plan, folder: Folder) -> Plan:
+    """Write the plan in one step, and return the plan that the folder has: in a store the first plan counts.
 
     Raises:
+        BadSource: The store has a damaged plan.
         MissingExtra: pyarrow is missing.
-        OSError: The directory cannot be written.
+        OSError: The folder cannot be written.
     """
     arrow = require("pyarrow", "data", "writing Parquet")
     parquet = require("pyarrow.parquet", "data", "writing Parquet")
@@ -111,7 +111,7 @@ def write_plan(plan: Plan, directory: Path) -> None:
     table = arrow.Table.from_pylist(rows, schema=schema)
     sink = arrow.BufferOutputStream()
     parquet.write_table(table, sink, compression="zstd")
-    write_atomically(Places(directory).plan, sink.getvalue().to_pybytes())
+    return plan if folder.put_new(PLAN, sink.getvalue().to_pybytes()) else read_plan(folder)
 
 
 _NUMBERS = ("start", "stop", "skipped", "header", "bytes", "modified", "size")
@@ -128,22 +128,27 @@ def _seal(about: Mapping[str, Any], rows: list[dict[str, Any]]) -> str:
     return seal_of({"about": dict(about), "units": rows})
 
 
-def read_plan(directory: Path) -> Plan:
-    """Read the plan of an output directory.
+def read_plan(folder: Folder) -> Plan:
+    """Read the plan of an output folder.
 
     Raises:
-        BadSource: The directory has no plan, or the plan is damaged.
+        BadSource: The folder has no plan, or the plan is damaged.
         MissingExtra: pyarrow is missing.
     """
     arrow = require("pyarrow", "data", "reading Parquet")
     parquet = require("pyarrow.parquet", "data", "reading Parquet")
-    path = Places(directory).plan
-    if not path.is_file():
+    try:
+        data = folder.find(PLAN)
+    except OSError as e:
         raise BadSource(
-            f"{directory}: expected the directory of a job, got no {path.name} in it", "check the path"
+            f"{folder.path(PLAN)}: expected the plan of a job, got: {e.strerror or e}", "check the path"
+        ) from None
+    if data is None:
+        raise BadSource(
+            f"{folder.name}: expected the directory of a job, got no {PLAN} in it", "check the path"
         )
     try:
-        table = parquet.read_table(path)
+        table = parquet.read_table(arrow.BufferReader(data))
         about = json.loads(table.schema.metadata[b"pofx"])
         rows = table.to_pylist()
         seal = about.pop("seal")
@@ -156,7 +161,7 @@ def read_plan(directory: Path) -> Plan:
     except (arrow.ArrowException, OSError, ValueError, KeyError, TypeError) as e:
         said = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise BadSource(
-            f"{path}: expected the plan of a job, got a damaged file ({said})", START_OVER
+            f"{folder.path(PLAN)}: expected the plan of a job, got a damaged file ({said})", START_OVER
         ) from None
 
 

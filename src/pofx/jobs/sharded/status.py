@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from pofx.jobs.sharded.commit import find_commit
+from pofx.files.folders.opening import open_folder
+from pofx.jobs.sharded.commit import find_commits
 from pofx.jobs.sharded.plan import read_plan
 from pofx.jobs.sharded.totals import Totals, totals_of
-from pofx.jobs.sharded.unit import Places
 
 
 @dataclass(frozen=True)
@@ -29,24 +29,19 @@ class Status:
     bytes_share: float
     totals: Totals
     tokens_per_second: float | None
-    error_files: tuple[Path, ...]
+    error_files: tuple[str, ...]
 
     @property
     def record(self) -> dict[str, Any]:
         """The state as JSON."""
-        out = {
-            **asdict(self),
-            "totals": self.totals.record,
-            "error_files": [str(p) for p in self.error_files],
-        }
-        return {**out, "done": self.totals.units == self.units}
+        return {**asdict(self), "totals": self.totals.record, "done": self.totals.units == self.units}
 
 
-def status(directory: Path) -> Status:
+def status(directory: str | os.PathLike[str]) -> Status:
     """Read how far the job of an output directory is; the job may run meanwhile.
 
     Args:
-        directory: The output directory.
+        directory: The output directory, or the URL of a prefix of a store.
 
     Returns:
         The state at the time of the call.
@@ -55,11 +50,11 @@ def status(directory: Path) -> Status:
         BadSource: The directory has no plan, or a record is damaged.
         MissingExtra: pyarrow is missing.
     """
-    plan, places = read_plan(directory), Places(directory)
-    found = [
-        (unit, commit) for unit in plan.units if (commit := find_commit(places.commit(unit))) is not None
-    ]
-    times = sorted((places.commit(unit).stat().st_mtime, commit.tokens) for unit, commit in found)
+    folder = open_folder(directory)
+    plan = read_plan(folder)
+    commits, modified = find_commits(folder, plan.units), folder.modified()
+    found = [(unit, commits[unit.number]) for unit in plan.units if unit.number in commits]
+    times = sorted((modified.get(unit.commit, 0.0), commit.tokens) for unit, commit in found)
     seconds = times[-1][0] - times[0][0] if len(times) > 1 else 0.0
     every = sum(u.bytes for u in plan.units)
     return Status(
@@ -67,5 +62,5 @@ def status(directory: Path) -> Status:
         sum(u.bytes for u, _ in found) / max(every, 1),
         totals_of([commit for _, commit in found]),
         sum(tokens for _, tokens in times[1:]) / seconds if seconds > 0 else None,
-        tuple(places.errors(unit) for unit, commit in found if commit.errors),
+        tuple(folder.path(unit.errors) for unit, commit in found if commit.errors),
     )

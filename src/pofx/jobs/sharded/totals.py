@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from pofx.files.atomic import write_atomically
-from pofx.files.json_file import seal_of
-from pofx.jobs.sharded.commit import Commit
+from pofx.files.folders.folder import Folder
+from pofx.jobs.sharded.commit import Commit, sealed
 from pofx.jobs.sharded.sums import Sums, added
+from pofx.jobs.sharded.unit import TOTALS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +32,6 @@ def totals_of(commits: Sequence[Commit]) -> Totals:
     return Totals(units=len(commits), **added(commits))
 
 
-def write_totals(path: Path, totals: Totals, fingerprint: str) -> None:
-    """Write the sums in one step; `OSError` where the place cannot be written."""
-    record = {**totals.record, "fingerprint": fingerprint}
-    write_atomically(path, (json.dumps({**record, "seal": seal_of(record)}, indent=1) + "\n").encode("ascii"))
+def write_totals(folder: Folder, totals: Totals, fingerprint: str) -> None:
+    """Write the sums in one step; `OSError` where the folder cannot be written."""
+    folder.replace(TOTALS, sealed({**totals.record, "fingerprint": fingerprint}))

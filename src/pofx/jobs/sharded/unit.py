@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from pofx.corpus.remote import url_fingerprint
 from pofx.corpus.stretch import Stretch
 from pofx.errors import BadSource
 from pofx.files.urls import is_url
 from pofx.jobs.sharded.content import content_of_file, content_of_stretch
+
+# The files of an output folder that are of no single unit: the settings and the units; the sums, which are written last.
+PLAN, TOTALS = "plan.parquet", "totals.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,26 @@ class Unit:
     def name(self) -> str:
         """The number with seven digits, which the names of its files contain, so that these names sort as the numbers do."""
         return f"{self.number:07d}"
+
+    @property
+    def part(self) -> str:
+        """The file of the rows of the unit that have a score."""
+        return f"parts/part-{self.name}.parquet"
+
+    @property
+    def errors(self) -> str:
+        """The file of the rows of the unit that have no score, each with the reason."""
+        return f"errors/errors-{self.name}.jsonl"
+
+    @property
+    def commit(self) -> str:
+        """The file of the record that the unit is done."""
+        return f"commits/commit-{self.name}.json"
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """All files that the unit becomes, the record last."""
+        return self.part, self.errors, self.commit
 
     def check_input(self) -> None:
         """Refuse a file that was edited after the plan was made.
@@ -70,36 +92,3 @@ class Unit:
                 f"{self.path}: expected the file as it was when the plan was made, got a file that was edited since",
                 ["bring the file back", "write to a new directory"],
             )
-
-
-@dataclass(frozen=True)
-class Places:
-    """The files of an output directory.
-
-    Attributes:
-        directory: The directory.
-    """
-
-    directory: Path
-
-    @property
-    def plan(self) -> Path:
-        """The path of the plan, which holds the settings and the units."""
-        return self.directory / "plan.parquet"
-
-    @property
-    def totals(self) -> Path:
-        """The path of the sums over all units; this file is written last."""
-        return self.directory / "totals.json"
-
-    def part(self, unit: Unit) -> Path:
-        """Return the path of the rows of a unit that have a score."""
-        return self.directory / "parts" / f"part-{unit.name}.parquet"
-
-    def errors(self, unit: Unit) -> Path:
-        """Return the path of the rows of a unit that have no score, each with the reason."""
-        return self.directory / "errors" / f"errors-{unit.name}.jsonl"
-
-    def commit(self, unit: Unit) -> Path:
-        """Return the path of the record that a unit is done."""
-        return self.directory / "commits" / f"commit-{unit.name}.json"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pofx.errors import BadSource
-from pofx.files.json_file import find_object, seal_of
-from pofx.jobs.sharded.commit import Commit, find_commit, sha256_of
+from pofx.files.folders.folder import Folder
+from pofx.files.folders.opening import open_folder
+from pofx.files.json_file import parse_object, seal_of
+from pofx.jobs.sharded.commit import Commit, find_commit
 from pofx.jobs.sharded.plan import Plan, read_plan
 from pofx.jobs.sharded.totals import totals_of
-from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.unit import PLAN, TOTALS, Unit
 
 Fault = Literal["missing", "damaged", "foreign", "totals"]
 _MOST = 1 << 20
@@ -31,15 +33,15 @@ class Finding:
     """
 
     fault: Fault
-    path: Path
+    path: str
     told: str
 
 
-def verify(directory: Path) -> list[Finding]:
+def verify(directory: str | os.PathLike[str]) -> list[Finding]:
     """Check the output directory of a sharded job.
 
     Args:
-        directory: The directory.
+        directory: The directory, or the URL of a prefix of a store.
 
     Returns:
         The faults, in the order of the units; [] where the directory is whole.
@@ -48,26 +50,27 @@ def verify(directory: Path) -> list[Finding]:
         BadSource: The directory has no plan, or the plan is damaged.
         MissingExtra: pyarrow is missing.
 
-    Right: `verify(Path("out"))` before the parts are copied elsewhere. Wrong: `verify` while the job runs, since a unit
+    Right: `verify("out")` before the parts are copied elsewhere. Wrong: `verify` while the job runs, since a unit
     that is still to be done has the fault "missing".
     """
-    plan, places = read_plan(directory), Places(directory)
+    folder = open_folder(directory)
+    plan = read_plan(folder)
     out: list[Finding] = []
     commits: list[Commit] = []
     for unit in plan.units:
-        commit, faults = _unit(plan, unit, places)
+        commit, faults = _unit(plan, unit, folder)
         out += faults
         commits += [commit] if commit is not None else []
-    out += _foreign(plan, places)
+    out += _foreign(plan, folder)
     if len(commits) == len(plan.units):
-        out += _totals(plan, commits, places)
+        out += _totals(plan, commits, folder)
     return out
 
 
-def _unit(plan: Plan, unit: Unit, places: Places) -> tuple[Commit | None, list[Finding]]:
-    path = places.commit(unit)
+def _unit(plan: Plan, unit: Unit, folder: Folder) -> tuple[Commit | None, list[Finding]]:
+    path = folder.path(unit.commit)
     try:
-        commit = find_commit(path)
+        commit = find_commit(folder, unit)
     except BadSource as e:
         return None, [Finding("damaged", path, str(e))]
     if commit is None:
@@ -75,38 +78,33 @@ def _unit(plan: Plan, unit: Unit, places: Places) -> tuple[Commit | None, list[F
     if (commit.unit, commit.fingerprint) != (unit.number, plan.fingerprint):
         return None, [Finding("foreign", path, "a record of another job or unit")]
     out = []
-    for file, code in ((places.part(unit), commit.part), (places.errors(unit), commit.errors)):
+    for file, code in ((unit.part, commit.part), (unit.errors, commit.errors)):
         if not code:
             continue
-        if not file.is_file():
-            out.append(Finding("missing", file, "the record names it"))
-        elif sha256_of(file) != code:
-            out.append(
-                Finding("damaged", file, f"expected SHA-256 {code[:12]}…, got {sha256_of(file)[:12]}…")
-            )
+        found = folder.sha256(file)
+        if found is None:
+            out.append(Finding("missing", folder.path(file), "the record names it"))
+        elif found != code:
+            told = f"expected SHA-256 {code[:12]}…, got {found[:12]}…"
+            out.append(Finding("damaged", folder.path(file), told))
     return commit, out
 
 
-def _foreign(plan: Plan, places: Places) -> list[Finding]:
-    known = {places.plan, places.totals}
-    for unit in plan.units:
-        known |= {places.part(unit), places.errors(unit), places.commit(unit)}
+def _foreign(plan: Plan, folder: Folder) -> list[Finding]:
+    known = {PLAN, TOTALS, *(file for unit in plan.units for file in unit.files)}
     # A name with a dot belongs to a run that goes on, or that was killed; the next run removes such files.
-    files = sorted(
-        p for p in places.directory.rglob("[!.]*") if p.is_file() and not _is_hidden(p, places.directory)
-    )
-    return [Finding("foreign", p, "no unit has such a file") for p in files if p not in known]
+    return [
+        Finding("foreign", folder.path(file), "no unit has such a file")
+        for file in folder.modified()
+        if file not in known
+    ]
 
 
-def _is_hidden(path: Path, top: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(top).parts)
-
-
-def forget_faulty(directory: Path, findings: Sequence[Finding]) -> int:
-    """Remove the records of units whose files are faulty, so that the job does these units again.
+def forget_faulty(directory: str | os.PathLike[str], findings: Sequence[Finding]) -> int:
+    """Remove the files of units that have a fault, so that the job does these units again.
 
     Args:
-        directory: The output directory.
+        directory: The output directory, or the URL of a prefix of a store.
         findings: The findings of `verify`.
 
     Returns:
@@ -114,27 +112,30 @@ def forget_faulty(directory: Path, findings: Sequence[Finding]) -> int:
 
     Raises:
         BadSource: The directory has no plan, or the plan is damaged.
-        OSError: A record cannot be removed.
+        OSError: A file cannot be removed.
     """
-    plan, places = read_plan(directory), Places(directory)
-    faulty = {f.path for f in findings}
+    folder = open_folder(directory)
+    plan, faulty = read_plan(folder), {f.path for f in findings}
     removed = 0
     for unit in plan.units:
-        files = {places.part(unit), places.errors(unit), places.commit(unit)}
-        if faulty & files and places.commit(unit).exists():
-            places.commit(unit).unlink()
-            removed += 1
+        if not faulty & {folder.path(file) for file in unit.files}:
+            continue
+        removed += folder.find(unit.commit) is not None
+        # The record goes first, so that no record is ever without its files.
+        folder.remove(unit.commit)
+        folder.remove(unit.part, unit.errors)
     return removed
 
 
-def _totals(plan: Plan, commits: list[Commit], places: Places) -> list[Finding]:
-    path = places.totals
+def _totals(plan: Plan, commits: list[Commit], folder: Folder) -> list[Finding]:
+    path = folder.path(TOTALS)
+    data = folder.find(TOTALS)
+    if data is None:
+        return [Finding("totals", path, "all units are done, and the totals are missing; run the job again")]
     try:
-        record = find_object(path, _MOST, infinite=True)
+        record = parse_object(data[:_MOST], path, infinite=True)
     except BadSource as e:
         return [Finding("damaged", path, str(e))]
-    if record is None:
-        return [Finding("totals", path, "all units are done, and the totals are missing; run the job again")]
     seal = record.pop("seal", None)
     sums = {**totals_of(commits).record, "fingerprint": plan.fingerprint}
     if seal != seal_of(record) or record != sums:

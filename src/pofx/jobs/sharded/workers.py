@@ -10,14 +10,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from pofx.errors import PofxError
+from pofx.files.folders.folder import Folder
+from pofx.files.folders.opening import open_folder
 from pofx.jobs.job import Job
 from pofx.jobs.sharded.commit import Commit
 from pofx.jobs.sharded.part import do_unit
 from pofx.jobs.sharded.plan import Plan, check_settings, read_plan
-from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.unit import Unit
 
 # Units that the pool holds for each worker, the unit in work included: enough that no worker waits for the driver.
 _AHEAD = 2
@@ -41,44 +42,44 @@ class UnitFailed:
 Outcome = Commit | UnitFailed
 
 
-def do_here(job: Job, plan: Plan, units: Iterable[Unit], places: Places) -> Iterator[Outcome]:
+def do_here(job: Job, plan: Plan, units: Iterable[Unit], folder: Folder) -> Iterator[Outcome]:
     """Do the units in this process, one after the other.
 
     Args:
         job: The job, with its model.
         plan: The plan that the units are of.
         units: The units.
-        places: The output directory.
+        folder: The output folder.
 
     Yields:
         The commit record of each unit, or a `UnitFailed` for a unit that a `PofxError` stopped.
 
     Raises:
-        OSError: The directory cannot be written.
+        OSError: The folder cannot be written.
     """
     for unit in units:
         try:
-            yield do_unit(job, plan, unit, places)
+            yield do_unit(job, plan, unit, folder)
         except PofxError as e:
             yield UnitFailed(unit, job.spell(e))
 
 
 def do_in_processes(
-    make_job: Callable[[], Job], units: Sequence[Unit], places: Places, workers: int
+    make_job: Callable[[], Job], units: Sequence[Unit], folder: Folder, workers: int
 ) -> Iterator[Outcome]:
     """Do the units in other processes, in any order.
 
     Args:
         make_job: Makes the job in a worker, model included; a value that can be pickled.
         units: The units.
-        places: The output directory, which holds the plan.
+        folder: The output folder, which holds the plan.
         workers: How many processes.
 
     Yields:
         The commit record of each unit, or a `UnitFailed`, as soon as the unit ends.
 
     Raises:
-        OSError: The directory cannot be written.
+        OSError: The folder cannot be written.
 
     Right: `make_job` is a `JobRecipe`. Wrong: `make_job` is a lambda, which no process can be sent.
     """
@@ -87,7 +88,7 @@ def do_in_processes(
     while waiting or suspects:
         alone = not waiting
         queue = suspects if alone else waiting
-        lost = yield from _with_pool(make_job, queue, places, 1 if alone else workers, alone)
+        lost = yield from _with_pool(make_job, queue, folder, 1 if alone else workers, alone)
         for unit, deaths in lost:
             if deaths >= _DEATHS:
                 yield UnitFailed(
@@ -98,11 +99,11 @@ def do_in_processes(
 
 
 def _with_pool(
-    make_job: Callable[[], Job], queue: deque[tuple[Unit, int]], places: Places, workers: int, alone: bool
+    make_job: Callable[[], Job], queue: deque[tuple[Unit, int]], folder: Folder, workers: int, alone: bool
 ) -> Generator[Outcome, None, list[tuple[Unit, int]]]:
     """Do units until the queue is empty or a worker dies; return the units that were in work at the death."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin, (make_job, str(places.directory)))
+    pool = ProcessPoolExecutor(workers, context, _begin, (make_job, folder.name))
     running: dict[Future[Outcome], tuple[Unit, int]] = {}
     lost: list[tuple[Unit, int]] = []
     try:
@@ -134,17 +135,17 @@ def _with_pool(
 
 _job: Job
 _plan: Plan
-_places: Places
+_folder: Folder
 
 
 def _begin(make_job: Callable[[], Job], directory: str) -> None:
     """Load the model in a new worker."""
-    global _job, _plan, _places
+    global _job, _plan, _folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which ends its workers
-    _places = Places(Path(directory))
-    _job, _plan = make_job(), read_plan(_places.directory)
+    _folder = open_folder(directory)
+    _job, _plan = make_job(), read_plan(_folder)
     check_settings(_plan, _job)
 
 
 def _do(unit: Unit) -> Outcome:
-    return next(do_here(_job, _plan, [unit], _places))
+    return next(do_here(_job, _plan, [unit], _folder))

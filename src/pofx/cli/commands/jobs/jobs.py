@@ -6,10 +6,11 @@ import click
 
 from pofx.cli.command import Command
 from pofx.cli.options import arguments
+from pofx.cli.options.sharding import PartsDirectory
 
 
 @click.command(cls=Command, short_help="Tell how far a job in a directory is.")
-@click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@click.argument("directory", metavar="DIR", type=PartsDirectory())
 @arguments.json_option
 def command(directory: str, as_json: bool) -> None:
     """Tell how many units of a job are done, its sums, its rate, and which files have rows without a score.
@@ -19,11 +20,9 @@ def command(directory: str, as_json: bool) -> None:
     \b
     pofx jobs out/
     """
-    from pathlib import Path
-
     from pofx.jobs.sharded.status import status
 
-    found = status(Path(directory))
+    found = status(directory)
     if as_json:
         from pofx.report.json_records import dumps
 

@@ -6,10 +6,11 @@ import click
 
 from pofx.cli.command import Command
 from pofx.cli.options import arguments
+from pofx.cli.options.sharding import PartsDirectory
 
 
 @click.command(cls=Command, short_help="Check that the output directory of a job is whole.")
-@click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@click.argument("directory", metavar="DIR", type=PartsDirectory())
 @click.option(
     "--redo",
     is_flag=True,
@@ -23,11 +24,9 @@ def command(directory: str, redo: bool, as_json: bool) -> None:
     pofx verify out/
     pofx verify out/ --redo
     """
-    from pathlib import Path
-
     from pofx.jobs.sharded.verify import forget_faulty, verify
 
-    found = verify(Path(directory))
+    found = verify(directory)
     if as_json:
         from pofx.report.json_records import dumps
 
@@ -41,7 +40,7 @@ def command(directory: str, redo: bool, as_json: bool) -> None:
     if redo:
         from pofx.units import count_noun
 
-        removed = count_noun(forget_faulty(Path(directory), found), "record")
+        removed = count_noun(forget_faulty(directory, found), "record")
         click.echo(
             f"pofx: {removed} removed; the command that made {directory} does these units again", err=True
         )

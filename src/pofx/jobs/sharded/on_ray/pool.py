@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pofx.errors import BadSource
+from pofx.files.folders.folder import Folder
 from pofx.jobs.job import Job
 from pofx.jobs.sharded.on_ray.session import LOCAL, ray_session
-from pofx.jobs.sharded.on_ray.worker import UnitWorker, attempts
+from pofx.jobs.sharded.on_ray.worker import ATTEMPTS, UnitWorker
 from pofx.jobs.sharded.sizing import SECONDS
-from pofx.jobs.sharded.unit import Places, Unit
+from pofx.jobs.sharded.unit import Unit
 from pofx.jobs.sharded.workers import Outcome
 
 # A worker with nothing to do takes a unit over that lasts so many times as long as the longest unit that is done.
@@ -43,14 +42,14 @@ class _Call:
 # died 10 times, and at 9 where one actor is stopped. Here a unit is given up after `DEATHS` deaths, and an idle actor takes
 # a late unit over, such as that of a lost node whose actor finds no other free CPU.
 def do_on_ray(
-    make_job: Callable[[], Job], units: Sequence[Unit], places: Places, workers: int | None, address: str
+    make_job: Callable[[], Job], units: Sequence[Unit], folder: Folder, workers: int | None, address: str
 ) -> Iterator[Outcome]:
     """Do the units on actors of Ray, in any order.
 
     Args:
         make_job: Makes the job in a worker, model included; a value that can be pickled.
         units: The units.
-        places: The output directory, which holds the plan; all nodes see it under this name.
+        folder: The output folder, which holds the plan; all nodes reach it under this name.
         workers: How many actors do the units, each with a CPU; None for one on each CPU.
         address: The address of the cluster; "local" for a Ray on this machine.
 
@@ -60,18 +59,15 @@ def do_on_ray(
     Raises:
         BadSource: There is no such cluster, or the settings of a node are not those of the plan.
         MissingExtra: Ray is missing.
-        OSError: The directory cannot be written.
+        OSError: The folder cannot be written.
     """
     if not units:
         return
-    places = Places(places.directory.absolute())
-    marks = attempts(places)
-    shutil.rmtree(marks, ignore_errors=True)
-    marks.mkdir()
+    folder.remove(ATTEMPTS)
     try:
         with ray_session(address, workers or 1) as ray:
             count = min(len(units), workers or int(ray.cluster_resources().get("CPU", 1)))
-            made = _actors(ray, make_job, places.directory, count)
+            made = _actors(ray, make_job, folder.name, count)
             try:
                 yield from _outcomes(ray, made, units)
             except ray.exceptions.RayError as e:
@@ -85,10 +81,10 @@ def do_on_ray(
                 for actor in made:
                     ray.kill(actor, no_restart=True)
     finally:
-        shutil.rmtree(marks, ignore_errors=True)
+        folder.remove(ATTEMPTS)
 
 
-def _actors(ray: ModuleType, make_job: Callable[[], Job], directory: Path, count: int) -> list[Any]:
+def _actors(ray: ModuleType, make_job: Callable[[], Job], directory: str, count: int) -> list[Any]:
     """Start the actors."""
     variables = {name: os.environ[name] for name in _PASSED if name in os.environ}
     kind = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=-1)(UnitWorker)
