@@ -1,4 +1,4 @@
-"""The suffix array of a sequence of whole numbers, and how long a prefix each suffix shares with the one before it."""
+"""The suffix array of a sequence of whole numbers, and the length of the prefix that neighbouring suffixes share."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Index = NDArray[np.int64]
 def suffix_array(text: NDArray[np.integer]) -> tuple[Index, Index]:
     """Sort the suffixes of a sequence, and find the longest common prefix of neighbours.
 
-    The library pydivsufsort sorts 10 M bytes in 1 s of one core. Without the library numpy sorts by prefix doubling, which
-    gives the same arrays, but takes 20 times as long and 100 bytes or more of memory for each number.
+    The library pydivsufsort sorts 10 M bytes in 1 s of one core. Without the library numpy sorts by prefix doubling. Prefix
+    doubling gives the same arrays, takes 20 times as long, and takes 100 bytes or more of memory for each number.
 
     Args:
-        text: `[n]`, whole numbers of at least 0.
+        text: The sequence, `[n]`, whole numbers of at least 0.
 
     Returns:
-        The start of each suffix in rising order, `[n]`, and the length that suffix i shares with suffix i − 1, `[n]`; 0 for
-        the first suffix.
+        Two arrays, `[n]` each. The first has the starts of the suffixes in `text`, the least suffix first. Number i of the
+        second is how many numbers the sorted suffixes i and i − 1 share at their beginning; number 0 is 0.
     """
     if not len(text):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -37,7 +37,14 @@ def suffix_array(text: NDArray[np.integer]) -> tuple[Index, Index]:
 
 
 def suffix_array_by_doubling(text: NDArray[np.integer]) -> tuple[Index, Index]:
-    """Compute `suffix_array` by numpy alone: sort by the first 1, 2, 4, … numbers of each suffix until all differ."""
+    """Compute `suffix_array` by numpy alone: sort by the first 1, 2, 4, … numbers of each suffix until all differ.
+
+    Args:
+        text: As in `suffix_array`, `[n]` with n ≥ 1.
+
+    Returns:
+        As in `suffix_array`.
+    """
     n = len(text)
     rank = np.unique(text, return_inverse=True)[1].astype(np.int64) + 1
     ranks = [rank]
@@ -59,7 +66,12 @@ def suffix_array_by_doubling(text: NDArray[np.integer]) -> tuple[Index, Index]:
 
 
 def _shared_by_ranks(order: Index, ranks: list[Index]) -> Index:
-    """Return the longest common prefix of neighbours, from the ranks of prefixes of 2^k numbers."""
+    """Return the length of the longest common prefix of neighbours, `[n]`.
+
+    Args:
+        order: The starts of the sorted suffixes, `[n]`.
+        ranks: `ranks[k][i]` is the rank of the first 2^k numbers from place i on.
+    """
     n = len(order)
     left, right, shared = order[:-1].copy(), order[1:].copy(), np.zeros(n, dtype=np.int64)
     for k in range(len(ranks) - 1, -1, -1):
@@ -73,7 +85,7 @@ def _shared_by_ranks(order: Index, ranks: list[Index]) -> Index:
 
 
 def _narrow(text: NDArray[np.integer]) -> NDArray[Any]:
-    """Return the numbers as the smallest type that keeps their order, since bytes are sorted fastest."""
+    """Return numbers of the smallest type in the same order as those of the text, since bytes are sorted fastest."""
     low, high = int(text.min()), int(text.max())
     if high - low < 256:
         return (text - low).astype(np.uint8)

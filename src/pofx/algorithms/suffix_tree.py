@@ -14,6 +14,8 @@ Index = NDArray[np.int64]
 class SuffixTree:
     """The inner nodes of a suffix tree, by rising depth; node 0 is the root. The suffixes are the leaves.
 
+    A suffix is named by its number in sorted order. Each node stands for a prefix that several suffixes share.
+
     Attributes:
         depth: `[nodes]`, the length of the prefix of each node.
         parent: `[nodes]`, the node of the next shorter prefix; −1 for the root.
@@ -33,13 +35,14 @@ class SuffixTree:
     by_leaf: Index
 
     def loci(self, left: Index, right: Index) -> Index:
-        """Return the node of each range [left, right) of suffixes that share a prefix which no other suffix has.
-
-        A range of one suffix i is leaf i, which has the number −1 − i.
+        """Find the node of each range of suffixes that share a prefix which no other suffix has.
 
         Args:
             left: `[q]`, the first suffix of each range.
-            right: `[q]`, one more than the last suffix.
+            right: `[q]`, one more than the last suffix of each range.
+
+        Returns:
+            `[q]`, the node of each range; −1 − i for a range of suffix i alone, which is a leaf.
         """
         several = np.flatnonzero(right - left > 1)
         out = -1 - left
@@ -52,6 +55,9 @@ def suffix_tree(shared: Index) -> SuffixTree:
 
     Args:
         shared: `[n]`, the length that suffix i shares with suffix i − 1; the first number is not read.
+
+    Returns:
+        The tree.
     """
     n = len(shared)
     height = np.full(n + 1, -1, dtype=np.int64)
@@ -87,11 +93,11 @@ def suffix_tree(shared: Index) -> SuffixTree:
 
 
 def _leaf_of(height: Index, left: Index, right: Index) -> Index:
-    """Return a leaf of each node that no other node has: its first leaf, or its last one.
+    """Return a leaf of each node that stands for no other node: the first leaf of the node, or its last leaf.
 
-    A node whose left end is the higher one is the largest node with its first leaf as first leaf, since its parent begins
-    further left. Any other node is the largest one with its last leaf as last leaf. If one node had a leaf as its first and
-    another as its last leaf, the two would share this leaf alone, but nodes lie one in the other, or apart.
+    A node with the higher `height` at its left end is the largest node that begins with its first leaf, since its parent
+    begins further left. Any other node is the largest node that ends with its last leaf. No leaf stands for one node of each
+    kind: the two nodes would share this leaf alone, but two nodes are nested or disjoint.
     """
     return np.where(height[left] >= height[right], left, right - 1)
 
@@ -102,9 +108,9 @@ def _enclosing(height: Index, boundary: Index, left: Index, right: Index) -> Ind
 
 
 def _previous(values: Index, equal_ends: bool) -> Index:
-    """For each place but the first, find the nearest earlier place with a smaller value, or with `equal_ends` an equal one.
+    """For each place but the first, find the nearest earlier place whose value is smaller, or equal with `equal_ends`.
 
-    All places jump at once. A place may jump wherever the place that it has reached has jumped to, since all values between
+    All places jump at once. A place p that has reached a place q may jump on to where q has jumped, since all values between
     are larger. So a descent of n steps takes about log n rounds.
     """
     at = np.arange(len(values)) - 1

@@ -19,9 +19,10 @@ from pofx.jobs.sharded.sizing import SECONDS
 from pofx.jobs.sharded.unit import Unit
 from pofx.jobs.sharded.workers import Outcome
 
-# A worker with nothing to do takes a unit over that lasts so many times as long as the longest unit that is done.
+# A unit is late when it has lasted so many times as long as the longest unit that is done. An idle worker then does the late
+# unit as well.
 LATE = 2.0
-# A unit is not late before so many seconds; where no unit is done, twice the length that units are cut to counts.
+# No unit is late before so many seconds. Until a unit is done, the length that units are cut to stands for the longest unit.
 PATIENCE = 10.0
 _LOOK = 1.0
 # Variables that a worker reads; keys stay with the driver, since Ray keeps the arguments of actors.
@@ -50,7 +51,8 @@ def do_on_ray(
         make_job: Makes the job in a worker, model included; a value that can be pickled.
         units: The units.
         folder: The output folder, which holds the plan; all nodes reach it under this name.
-        workers: How many actors do the units, each with a CPU; None for one on each CPU.
+        workers: How many actors do the units, each with a CPU. None is one actor on each CPU of a cluster, and one actor in
+            all on this machine.
         address: The address of the cluster; "local" for a Ray on this machine.
 
     Yields:
@@ -85,7 +87,7 @@ def do_on_ray(
 
 
 def _actors(ray: ModuleType, make_job: Callable[[], Job], directory: str, count: int) -> list[Any]:
-    """Start the actors."""
+    """Start `count` actors of `UnitWorker`, which Ray starts again after each death."""
     variables = {name: os.environ[name] for name in _PASSED if name in os.environ}
     kind = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=-1)(UnitWorker)
     return [kind.remote(str(k), make_job, directory, os.getcwd(), variables) for k in range(count)]
@@ -116,7 +118,13 @@ def _outcomes(ray: ModuleType, actors: Sequence[Any], units: Sequence[Unit]) -> 
 
 
 def _late(calls: Any, left: set[int], longest: float) -> Unit | None:
-    """Return the unit that is in work for the longest time, if it is late and only one actor has it."""
+    """Return the unit that has been in work for the longest time, if it is late; a unit that two actors have is passed over.
+
+    Args:
+        calls: The calls that have not returned.
+        left: The numbers of the units that are not done.
+        longest: The duration of the longest unit that is done, seconds.
+    """
     having: dict[int, list[_Call]] = {}
     for call in calls:
         if call.unit is not None and call.unit.number in left:

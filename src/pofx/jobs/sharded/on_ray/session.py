@@ -25,7 +25,10 @@ _REACHED = 5.0
 
 
 def check_ray(address: str) -> None:
-    """Refuse an address that Ray cannot be reached at, before a model is loaded; Ray is not imported.
+    """Refuse an address of another form, and a missing Ray, before a model is loaded; Ray is neither imported nor asked.
+
+    Args:
+        address: "local", "auto" or HOST:PORT.
 
     Raises:
         BadValue: The address is neither "local" nor "auto" nor HOST:PORT.
@@ -92,7 +95,7 @@ def ray_session(address: str, workers: int) -> Iterator[ModuleType]:
 
 def _own(ray: ModuleType, private: Path, workers: int) -> Iterator[ModuleType]:
     """Start a Ray that listens on loopback alone, and end it."""
-    # Ray lets everybody write to its directory, so that this directory is inside a private one.
+    # Ray lets everybody write to its directory, so this directory lies inside a private directory.
     directory = private / "r"
     directory.mkdir()
     try:
@@ -140,7 +143,7 @@ def _private(directory: Path) -> Mapping[str, str]:
 
 @functools.cache
 def _token() -> str:
-    """Return the token of this process. Ray reads a token once a process, so that a second session has the same one."""
+    """Return the token of this process. Ray reads its token once in a process, so a second session has the same token."""
     return secrets.token_hex(32)
 
 

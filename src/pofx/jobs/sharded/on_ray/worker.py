@@ -1,4 +1,4 @@
-"""A worker of a cluster: does units, and gives up a unit in which it died again and again."""
+"""A worker of a cluster: the worker does units, and gives up a unit in which it has died three times."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ class UnitWorker:
         self._ready: tuple[Job, Plan] | None = None
 
     def begin(self) -> Exception | None:
-        """Load the model; return why the worker cannot work for this plan, or None."""
+        """Load the model.
+
+        Returns:
+            The error that keeps this worker from the plan; None for a worker that can do units.
+        """
         try:
             self._load()
         except (PofxError, OSError) as e:
@@ -48,7 +52,14 @@ class UnitWorker:
         return None
 
     def do(self, unit: Unit) -> Outcome | Exception:
-        """Do a unit; return what became of it, or the error that ends the run."""
+        """Do a unit.
+
+        Args:
+            unit: The unit.
+
+        Returns:
+            The commit record of the unit, a `UnitFailed`, or the error that ends the run.
+        """
         try:
             job, plan = self._load()
             folder = open_folder(self._directory)
