@@ -253,6 +253,22 @@ def test_a_worker_of_other_arithmetic_is_refused(monkeypatch: pytest.MonkeyPatch
         train(corpus(150), FIT, CHARS, workers=2)
 
 
+def test_a_worker_that_is_lost_in_the_optimiser_changes_nothing() -> None:
+    class Lost(Group):
+        def add(self, tensor: torch.Tensor) -> torch.Tensor:
+            raise LostWorker("gone")
+
+    pieces = Pieces([np.array([4, *d, 3]) for d in ragged()], 8, 1)
+    net = build(FIT, CHARS)
+    loss_and_gradients(net, CHARS.size, pieces.pack(np.arange(len(pieces))))
+    optimiser = Optimiser(net, workers=Lost(None, 0, 2))
+    state = {**optimiser.tensors(), **dict(net.named_parameters())}
+    before = {name: t.detach().clone() for name, t in state.items()}
+    with pytest.raises(LostWorker):
+        optimiser.step(1.0)
+    assert all(torch.equal(t, before[name]) for name, t in state.items())
+
+
 def test_the_place_in_a_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {"RANK": "1", "WORLD_SIZE": "4", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
     assert Torchrun.of({}) is None

@@ -92,7 +92,7 @@ class FitState:
         self.group = group
         self.net = build(spec, vocab)
         self.dtype = fast_dtype()
-        self.optimiser = Optimiser(self.net, dtype=self.dtype)
+        self.optimiser = Optimiser(self.net, dtype=self.dtype, workers=group)
         self.step = self.epoch = self.position = self.read = self.validations = 0
         self.before = 0.0  # seconds of earlier runs
         self.began = time.perf_counter()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pofx.models.transformer.net import Net
+from pofx.models.transformer.workers.group import ALONE, Group
 
 HIDDEN = (".qkv", ".out", ".gate_up", ".down")
 # Newton–Schulz with the coefficients of Polar Express (Amsel et al. 2025). Its first three rounds gave 1.858 nats at equal
@@ -66,8 +67,14 @@ class Optimiser:
     # docs/proverbs.txt and 20 s of CPU time without native bfloat16, three runs each: 3.27 to 3.33 held-out bits a byte
     # after 113 to 128 steps of ours, 3.58 to 3.61 after 18 or 19 steps of torch's.
 
-    def __init__(self, net: Net, rates: Rates = Rates(), dtype: torch.dtype = torch.float32) -> None:
-        self.dtype = dtype
+    def __init__(
+        self,
+        net: Net,
+        rates: Rates = Rates(),
+        dtype: torch.dtype = torch.float32,
+        workers: Group = ALONE,
+    ) -> None:
+        self.dtype, self.workers = dtype, workers
         self.rates = rates
         named = dict(net.named_parameters())
         self.width = net.shape.width
@@ -87,18 +94,30 @@ class Optimiser:
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
-        """Take one step along the gradients, with both learning rates times `scale`."""
-        self.steps += 1
-        self._adam(scale)
-        self._muon(scale)
+        """Take one step along the gradients, with both learning rates times `scale`.
 
-    def _muon(self, scale: float) -> None:
-        mu = self.rates.momentum - 0.1 * max(0.0, 1 - float(self.steps) / 100)
-        groups: dict[bool, list[tuple[Tensor, Tensor, float]]] = {False: [], True: []}
+        Raises:
+            LostWorker: Another worker ended; nothing has changed.
+        """
+        mu = self.rates.momentum - 0.1 * max(0.0, 1 - float(self.steps + 1) / 100)
+        momenta, grads = {}, {}
         for name, p in self.hidden.items():
             assert p.grad is not None  # noqa: S101  (ours: step follows the gradients)
-            m = self.momenta[name].lerp_(p.grad, 1 - mu)
-            g = p.grad.lerp(m, mu)  # Nesterov
+            momenta[name] = self.momenta[name].lerp(p.grad, 1 - mu)
+            grads[name] = p.grad.lerp(momenta[name], mu)  # Nesterov
+        moves = self._moves(grads)
+        self.steps += 1
+        self._adam(scale)
+        for name, m in momenta.items():
+            self.momenta[name].copy_(m)
+        for w, u, more in moves:
+            w.add_(u, alpha=-self.rates.muon * scale * more)
+
+    def _moves(self, grads: dict[str, Tensor]) -> list[tuple[Tensor, Tensor, float]]:
+        """Compute each hidden matrix, its direction and the factor of its rate."""
+        groups: dict[bool, list[tuple[Tensor, Tensor, float]]] = {False: [], True: []}
+        for name, p in self.hidden.items():
+            g = grads[name]
             if name.endswith((".qkv", ".out")):
                 d = self.width
                 groups[False] += ((w, h, 1.0) for w, h in zip(torch.split(p, d), torch.split(g, d)))
@@ -107,10 +126,21 @@ class Optimiser:
                 groups[True] += ((w, h, up) for w, h in zip(p.chunk(2), g.chunk(2)))
             else:
                 groups[True].append((p.mT, g.mT, 1.0))
-        for group in groups.values():
-            updates = orthogonalise(torch.stack([g for _, g, _ in group]), self.dtype)
-            for (w, _, more), u in zip(group, updates):
-                w.add_(u, alpha=-self.rates.muon * scale * more)
+        return [
+            (w, u, more)
+            for group in groups.values()
+            for (w, _, more), u in zip(group, self._updates(torch.stack([g for _, g, _ in group])))
+        ]
+
+    def _updates(self, g: Tensor) -> Tensor:
+        """Orthogonalise each matrix of `g[b, m, n]`; each worker does its share, and all get the same bits."""
+        rank, size = self.workers.rank, self.workers.size
+        if size == 1:
+            return orthogonalise(g, self.dtype)
+        whole = torch.zeros_like(g)
+        if rank < len(g):
+            whole[rank::size] = orthogonalise(g[rank::size], self.dtype)
+        return self.workers.add(whole)
 
     def _adam(self, scale: float) -> None:
         params: list[Tensor] = list(self.rest.values())
