@@ -88,10 +88,10 @@ def _wait(gloo: Any, name: str, *arguments: Any) -> None:
     except (
         RuntimeError
     ) as e:  # gloo has no class of its own for a closed connection or a process that does not answer
-        raise LostWorker(_cause(str(e))) from e
+        raise LostWorker(first_sentence(str(e))) from e
 
 
-def _cause(message: str) -> str:
+def first_sentence(message: str) -> str:
     """Return the first sentence of a message of gloo, without the place in the source of gloo that it begins with."""
     return re.sub(r"^\[[^\]]*\]\s*", "", " ".join(message.split())).split(". ")[0]
 

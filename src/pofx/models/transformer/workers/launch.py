@@ -24,7 +24,7 @@ require("torch", "torch", "fitting a transformer")
 import torch.distributed as torch_distributed
 
 from pofx.models.torchrun import Torchrun
-from pofx.models.transformer.workers.group import ALONE, Group
+from pofx.models.transformer.workers.group import ALONE, Group, first_sentence
 
 dist: Any = torch_distributed  # torch's own annotations leave out most of what it documents
 
@@ -113,11 +113,23 @@ def open_crew(workers: int) -> Iterator[Crew]:
 
 
 def join_torchrun(place: Torchrun) -> Group:
-    """Join the group that `torchrun` started."""
-    store, rank, size = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
-    # A store outlives the processes that torchrun starts again, so each start has keys of its own.
-    own = dist.PrefixStore(f"pofx-fit-{place.restarts}", store)
-    return Group(dist.ProcessGroupGloo(own, rank, size, PATIENCE), place.rank, place.size)
+    """Join the group that `torchrun` started.
+
+    Raises:
+        BadValue: The other processes cannot be reached.
+    """
+    try:
+        store, rank, size = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
+        # A store outlives the processes that torchrun starts again, so each start has keys of its own.
+        own = dist.PrefixStore(f"pofx-fit-{place.restarts}", store)
+        gloo = dist.ProcessGroupGloo(own, rank, size, PATIENCE)
+    except RuntimeError as e:
+        raise BadValue(
+            f"expected to reach the other processes of torchrun, got: {first_sentence(str(e))}",
+            "check the address and port of torchrun, and GLOO_SOCKET_IFNAME, the name of the network interface",
+            argument="workers",
+        ) from None
+    return Group(gloo, place.rank, place.size)
 
 
 def join_local(rank: int, size: int, directory: Path) -> Group:
