@@ -13,8 +13,19 @@ _TOKENS = (2, 3, 5)
 _LENGTHS = (*range(1, 17), 18, 20, 24, 28, 32, 40, 48, 64, 96, 128, 256)
 _BEYOND = (2, 3, 5, 9, 17, 33)
 
+# From these numbers on, all lengths and all numbers beyond the parent are of one class.
+LONG, FAR = _LENGTHS[-1], _BEYOND[-1]
 BEYOND = len(_BEYOND) + 1
 BUCKETS = (len(_BRANCHES) + 1) * (len(_TOKENS) + 1) * (len(_LENGTHS) + 1) * BEYOND
+
+
+def _classes(lowest: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the class of each number up to the lowest number of the last class, to be looked up."""
+    return np.searchsorted(lowest, np.arange(lowest[-1] + 1), side="right").astype(np.int64)
+
+
+_CLASS_OF_BRANCHES, _CLASS_OF_TOKENS = _classes(_BRANCHES), _classes(_TOKENS)
+_CLASS_OF_LENGTH, _CLASS_OF_BEYOND = _classes(_LENGTHS), _classes(_BEYOND)
 
 
 def buckets(branches: Index, tokens: Index, length: Index, beyond: Index) -> NDArray[np.int64]:
@@ -26,7 +37,16 @@ def buckets(branches: Index, tokens: Index, length: Index, beyond: Index) -> NDA
         length: How many tokens of the history match.
         beyond: How many of these lie beyond the parent, the longest context that was seen with other tokens before it.
     """
-    out = np.searchsorted(_BRANCHES, branches, side="right")
-    for classes, values in ((_TOKENS, tokens), (_LENGTHS, length), (_BEYOND, beyond)):
-        out = out * (len(classes) + 1) + np.searchsorted(classes, values, side="right")
-    return out.astype(np.int64)
+    return buckets_of_length(branch_kind(branches, tokens), length, beyond)
+
+
+def branch_kind(branches: Index, tokens: Index) -> NDArray[np.int64]:
+    """Return the part of a kind that does not depend on the length of the match."""
+    first: NDArray[np.int64] = _CLASS_OF_BRANCHES.take(branches, mode="clip")
+    return first * (len(_TOKENS) + 1) + _CLASS_OF_TOKENS.take(tokens, mode="clip")
+
+
+def buckets_of_length(kind: Index, length: Index, beyond: Index) -> NDArray[np.int64]:
+    """Return `buckets` of contexts of a `branch_kind`."""
+    out: NDArray[np.int64] = kind * (len(_LENGTHS) + 1) + _CLASS_OF_LENGTH.take(length, mode="clip")
+    return out * BEYOND + _CLASS_OF_BEYOND.take(beyond, mode="clip")

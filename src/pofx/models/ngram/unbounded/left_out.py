@@ -101,7 +101,7 @@ def _without(
     """Return the step of events at their nodes, with their own counts left out, and whether the token is gone there."""
     one = gone.astype(np.int64)
     count, total = table.branches[pair].astype(np.int64), table.all_branches[node]
-    row = table.discounts[table.discount_class(node)]
+    row = table.discounts[table.discount_class[node]]
     at = np.arange(len(node))
     cut, cut_left = row[at, np.minimum(count, 3)], row[at, np.minimum(count - one, 3)]
     left = count - one

@@ -15,7 +15,7 @@ from pofx.models.ngram.unbounded.smoothed import Smoothed
 # step of 4,096 rows 6 ms.
 ROWS = 4096
 SHORTEST = 64
-# How many tokens before a stretch are read first. Matches are shorter, on average 10 tokens over bytes.
+# How many tokens before a stretch are read first. Most matches are shorter; over bytes they have 10 tokens on average.
 LEAD = 32
 
 
@@ -34,12 +34,33 @@ class Reading:
     length: Index
 
 
+@dataclass(frozen=True, eq=False)
+class _Stretches:
+    """The stretches of all texts. Local to one call of `read`, which changes the arrays.
+
+    Attributes:
+        begin: Where each stretch begins.
+        end: Where it ends.
+        stop: Where its part that has been read begins.
+        place: The place of the match at its end.
+        length: The length of that match.
+        known: Whether that match is the match of the whole history.
+    """
+
+    begin: Index
+    end: Index
+    stop: Index
+    place: Index
+    length: Index
+    known: NDArray[np.bool_]
+
+
 def read(numbers: Smoothed, flat: NDArray[np.int64], lengths: Index) -> Reading:
     """Read texts, and report p of each token.
 
-    A stretch of a text is read from a few tokens before it, from the empty match. If the match at the first token of the
-    stretch is shorter than what was read, it is the match of the whole history. Otherwise the stretch is read again, from
-    four times as many tokens before it.
+    A stretch of a text is read from a few tokens before it, from the empty match. The matches are those of the whole history
+    from the first match on that is shorter than what was read. The tokens before that are read again, after the end of the
+    stretch before.
 
     Args:
         numbers: The model.
@@ -54,36 +75,47 @@ def read(numbers: Smoothed, flat: NDArray[np.int64], lengths: Index) -> Reading:
     origin = (np.cumsum(lengths) - lengths)[text]
     begin = origin + size * (np.arange(len(text)) - (np.cumsum(pieces) - pieces)[text])
     end = np.minimum(begin + size, origin + lengths[text])
-    lead = LEAD
-    while len(begin):
-        start = np.maximum(begin - lead, origin)
-        known = np.zeros(len(begin), dtype=bool)
-        for lo in range(0, len(begin), ROWS):
-            some = slice(lo, lo + ROWS)
-            known[some] = _read_rows(numbers, flat, out, origin[some], start[some], begin[some], end[some])
-        again = ~known
-        origin, begin, end, lead = origin[again], begin[again], end[again], 4 * lead
+    start = np.maximum(begin - LEAD, origin)
+    known = start == origin
+    place = np.where(known, numbers.table.alone[-1], 0).astype(np.int64)
+    rows = _Stretches(begin, end, end.copy(), place, (place != 0).astype(np.int64), known)
+    for lo in range(0, len(begin), ROWS):
+        some = np.arange(lo, min(lo + ROWS, len(begin)))
+        _read_some(numbers, flat, out, rows, some, start[some])
+    left = np.flatnonzero(rows.stop > begin)
+    while len(left):
+        # The first stretch of a text is known, so the first one that is left follows a stretch whose end is known.
+        some = left[rows.known[left - 1]][:ROWS]
+        ends = rows.known[some], rows.place[some], rows.length[some]
+        rows.place[some], rows.length[some] = rows.place[some - 1], rows.length[some - 1]
+        rows.known[some] = True
+        _read_some(numbers, flat, out, rows, some, begin[some])
+        rows.place[some], rows.length[some] = (
+            np.where(ends[0], old, new) for old, new in zip(ends[1:], (rows.place[some], rows.length[some]))
+        )
+        left = left[rows.stop[left] > begin[left]]
     return out
 
 
-def _read_rows(
-    numbers: Smoothed, flat: Index, out: Reading, origin: Index, start: Index, begin: Index, end: Index
-) -> NDArray[np.bool_]:
-    """Read one stretch a row, and return whether the match at the beginning of each is the match of its whole history."""
-    whole = start == origin
-    place = np.where(whole, numbers.table.alone[-1], 0).astype(np.int64)
-    length = (place != 0).astype(np.int64)
-    known = np.ones(len(start), dtype=bool)
-    at, going = start.copy(), np.arange(len(start))
+def _read_some(
+    numbers: Smoothed, flat: Index, out: Reading, rows: _Stretches, some: Index, start: Index
+) -> None:
+    """Read some stretches from `start` on, up to the parts that have been read."""
+    place, length, known = rows.place[some], rows.length[some], rows.known[some]
+    begin, end = rows.begin[some], rows.stop[some]
+    stop = np.where(known, begin, end)
+    at, going = start.copy(), np.arange(len(some))
     while len(going):
-        here = at[going]
-        first = here == begin[going]
-        known[going[first]] = whole[going[first]] | (length[going[first]] < (begin - start)[going[first]])
-        p, to, longer = numbers.advance(place[going], length[going], flat[here])
-        mine = (here >= begin[going]) & known[going]
-        out.p[here[mine]] = p[mine]
-        out.place[here[mine]], out.length[here[mine]] = place[going[mine]], length[going[mine]]
-        place[going], length[going] = to, longer
+        here, own, matched = at[going], place[going], length[going]
+        fresh = ~known[going] & ((matched < here - start[going]) | numbers.is_settled(own, matched))
+        new = going[fresh]
+        known[new], stop[new] = True, np.maximum(here[fresh], begin[new])
+        p, place[going], length[going] = numbers.advance(own, matched, flat[here])
+        mine = known[going] & (here >= begin[going])
+        report = here[mine]
+        out.p[report], out.place[report], out.length[report] = p[mine], own[mine], matched[mine]
         at[going] += 1
-        going = going[(at[going] < end[going]) & known[going]]
-    return known
+        going = going[at[going] < end[going]]
+    # A match that is read at the very end is known too, if it is shorter than what was read.
+    rows.place[some], rows.length[some] = place, length
+    rows.known[some], rows.stop[some] = known | (length < at - start), stop

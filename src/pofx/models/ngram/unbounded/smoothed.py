@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.suffix_array import Index
 from pofx.models.ngram.smoothing import Probs
-from pofx.models.ngram.unbounded.buckets import buckets
+from pofx.models.ngram.unbounded.buckets import FAR, LONG, branch_kind, buckets_of_length
 from pofx.models.ngram.unbounded.followers import Followers
 from pofx.models.ngram.unbounded.table import LEAST, ContextTable
+
+# The kind of one history alone.
+_ONE = int(branch_kind(np.array([1]), np.array([1]))[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +83,15 @@ class Smoothed:
         longer[lost] = to[lost] != 0
         return np.maximum(own + factor * p, LEAST), to, longer
 
+    def is_settled(self, place: Index, length: Index) -> NDArray[np.bool_]:
+        """Return whether a longer match could not change p: one history alone, of the longest class of lengths."""
+        table = self.table
+        if not len(table.above):
+            return place < 0
+        above = table.depth[table.above[np.where(place < 0, -1 - place, 0)]]
+        settled: NDArray[np.bool_] = (place < 0) & (length >= LONG) & (length - above >= FAR)
+        return settled
+
     def distributions(self, place: Index, length: Index) -> Probs:
         """Compute p of every token after each match of a history, `[q, V]`, by products and sums of float64 alone."""
         table = self.table
@@ -111,16 +123,13 @@ class Smoothed:
         alone = place < 0
         history = np.where(alone, -1 - place, 0)
         node = np.where(alone, 0, place)
-        one = np.ones(len(place), dtype=np.int64)
-        above = table.parent[node].astype(np.int64)
-        branches, tokens = table.all_branches[node], table.first[node + 1] - table.first[node]
+        above, kind = table.parent[node].astype(np.int64), table.kind[node].astype(np.int64)
         if alone.any():
-            above = np.where(alone, table.above[history], above)
-            branches, tokens = np.where(alone, one, branches), np.where(alone, one, tokens)
-        beyond = length - np.where(above < 0, 0, table.depth[above])
-        weight = self.weights[buckets(branches, tokens, length, beyond)]
-        # Without any event there is only 1/V.
-        weight[branches == 0] = (0.0, 0.0, 1.0)
+            above, kind = np.where(alone, table.above[history], above), np.where(alone, _ONE, kind)
+        beyond = np.where(above < 0, length, length - table.depth[above])
+        weight = self.weights[buckets_of_length(kind, length, beyond)]
+        if not len(table.key):
+            weight[:] = (0.0, 0.0, 1.0)  # without any event there is only 1/V
         return _Top(alone, history, node, above, weight)
 
     def _own(self, top: _Top, token: Index) -> tuple[Probs, Index, NDArray[np.bool_]]:
@@ -170,9 +179,10 @@ def smoothed(table: ContextTable, weights: Probs, followers: Followers) -> Smoot
     node = table.key // table.size
     nodes = np.arange(len(table.depth))
     length = table.depth.astype(np.int64)
-    kind = buckets(table.all_branches, np.diff(table.first), length, length - table.length_above(nodes))
+    kind = buckets_of_length(table.kind.astype(np.int64), length, length - table.length_above(nodes))
     weight = weights[kind]
-    weight[table.all_branches == 0] = (0.0, 0.0, 1.0)
+    if not len(node):
+        weight[:] = (0.0, 0.0, 1.0)
     branches, events = table.shares(node, np.arange(len(node)))
     prob = weight[node, 0] * branches + weight[node, 1] * events
     level = followers.level[node]

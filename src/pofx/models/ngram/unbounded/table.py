@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.suffix_array import Index
 from pofx.models.ngram.smoothing import Probs, discounts_of
+from pofx.models.ngram.unbounded.buckets import branch_kind
 from pofx.models.ngram.unbounded.contexts import Contexts
 from pofx.models.ngram.unbounded.followers import Followers
 
@@ -44,6 +45,8 @@ class ContextTable:
         all_branches: `[nodes]`, the sum of `branches`.
         all_events: `[nodes]`, the sum of `events`.
         kept: `[nodes]`, the sum of `branches` after the discounts.
+        discount_class: `[nodes]`, the row of `discounts`: one more than the length of the parent, 0 for the root.
+        kind: `[nodes]`, the `branch_kind` of each node.
     """
 
     size: int
@@ -62,21 +65,22 @@ class ContextTable:
     all_branches: Index = field(init=False)
     all_events: Index = field(init=False)
     kept: Probs = field(init=False)
+    discount_class: NDArray[np.int8] = field(init=False)
+    kind: NDArray[np.int16] = field(init=False)
 
     def __post_init__(self) -> None:
         nodes = len(self.depth)
         node = self.key // self.size
         set_ = object.__setattr__
         set_(self, "first", np.searchsorted(node, np.arange(nodes + 1)))
+        classes = np.minimum(self.depth[self.parent] + 1, DEEP).astype(np.int8)
+        classes[0] = 0
+        set_(self, "discount_class", classes)
         set_(self, "all_branches", np.bincount(node, self.branches, nodes).astype(np.int64))
         set_(self, "all_events", np.bincount(node, self.events, nodes).astype(np.int64))
-        cut = self.discounts[self.discount_class(node), np.minimum(self.branches, 3)]
+        cut = self.discounts[classes[node], np.minimum(self.branches, 3)]
         set_(self, "kept", np.bincount(node, self.branches - cut, nodes))
-
-    def discount_class(self, node: Index) -> Index:
-        """Return the row of `discounts` of each node: one more than the length of its parent, 0 for the root."""
-        parent = self.parent[node]
-        return np.where(parent < 0, 0, np.minimum(self.depth[parent] + 1, DEEP))
+        set_(self, "kind", branch_kind(self.all_branches, np.diff(self.first)).astype(np.int16))
 
     def length_above(self, node: Index) -> Index:
         """Return the length of the parent of each node; 0 for the root."""
@@ -96,7 +100,7 @@ class ContextTable:
         if not len(self.key):
             return np.zeros(len(node)), np.zeros(len(node))
         count = np.where(seen, self.branches[at], 0)
-        cut = self.discounts[self.discount_class(node), np.minimum(count, 3)]
+        cut = self.discounts[self.discount_class[node], np.minimum(count, 3)]
         return (count - cut) / self.kept[node], np.where(seen, self.events[at], 0) / self.all_events[node]
 
 
