@@ -51,6 +51,10 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
     ("GenerativeClassifier", "power"): (lambda v: _classifier(power=v), "real"),
     ("GenerativeClassifier", "background"): (lambda v: _classifier(background=v), "real"),
     ("GenerativeClassifier", "prior"): (lambda v: _classifier(prior=v), "weights"),
+    ("fit_filter", "held_out"): (lambda v: _filter(held_out=v), "real"),
+    ("fit_filter", "reject"): (lambda v: _filter(reject=v), "real"),
+    ("fit_filter", "least_posterior"): (lambda v: _filter(least_posterior=v), "real"),
+    ("fit_filter", "prior"): (lambda v: _filter(prior=v), "weights"),
     ("split_documents", "held_out"): (lambda v: pofx.split_documents(TEXTS, held_out=v), "real"),
     ("split_documents", "seed"): (lambda v: pofx.split_documents(TEXTS, seed=v), "any whole"),
     **{
@@ -152,11 +156,17 @@ MADE = {
     "Marginal",
 }
 MADE |= {"MixturePosterior", "Next", "Outcome", "Scored", "State", "Terms", "Trace", "Word", "Worded"}
-MADE.add("Scorer")
+MADE |= {"Scorer", "QualityFilter", "Judgement"}
 # A mapping of tokens to ids is checked as a vocabulary is; regions of `words` are checked as spans of its texts. The
 # functions of `from_callable` take and return numbers.
 ELSEWHERE = {("SubwordVocab", "vocab"), ("words", "units")}
 ELSEWHERE |= {("from_callable", "next_logprobs"), ("from_callable", "sample")}
+ELSEWHERE.add(("fit_filter", "quantiles"))  # a pair: tests/filtering/test_bounds.py
+
+
+def _filter(**options: Any) -> Any:
+    spec = pofx.NgramSpec(order=1)
+    return pofx.fit_filter(TEXTS, {"x": TEXTS, "y": TEXTS}, spec=spec, **options)
 
 
 def _classifier(**options: Any) -> Any:

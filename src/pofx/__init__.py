@@ -32,6 +32,9 @@ if TYPE_CHECKING:
         Undecodable,
         Unreached,
     )
+    from pofx.filtering.files import load_filter, save_filter
+    from pofx.filtering.fitting import fit_filter
+    from pofx.filtering.quality import Judgement, QualityFilter, filter_texts
     from pofx.interactive.table import to_arrow, to_pandas
     from pofx.lm.begin import Begin
     from pofx.lm.model import LM
@@ -87,6 +90,9 @@ _HOMES = {
     "corpus.documents": "Document documents records",
     "corpus.split": "split_documents",
     "cross_fitting.folds": "cross_fit",
+    "filtering.files": "load_filter save_filter",
+    "filtering.fitting": "fit_filter",
+    "filtering.quality": "Judgement QualityFilter filter_texts",
     "models.fitting": "fit",
     "models.loading": "load",
     "models.outside.callable": "from_callable",
@@ -153,6 +159,12 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "records",
     "split_documents",
     "cross_fit",
+    "load_filter",
+    "save_filter",
+    "fit_filter",
+    "Judgement",
+    "QualityFilter",
+    "filter_texts",
     "fit",
     "load",
     "from_callable",

@@ -13,7 +13,6 @@ import numpy as np
 
 from pofx.classification.files import CARD as ROUTER_CARD
 from pofx.classification.files import ClassifierSettings, load_joint, save_joint
-from pofx.classification.priors import Prior
 from pofx.errors import BadSource, BadValue, PofxError
 from pofx.files.directory import card_seal, check_output_directory, file_sha256, replaced_output
 from pofx.files.json_file import read_object
@@ -21,7 +20,6 @@ from pofx.filtering.bounds import Bounds, check_quantiles
 from pofx.filtering.normaliser import Normaliser
 from pofx.filtering.quality import QualityFilter
 from pofx.filtering.reference import KEPT, Reference
-from pofx.models.fitting import Spec
 from pofx.values import check_real_number, check_whole_number
 
 CARD = "quality.json"
@@ -32,9 +30,7 @@ MOST = 1 << 23
 _ADVICE = "copy the directory again, or fit the filter again"
 
 
-def save_filter(
-    quality: QualityFilter, directory: str | Path, spec: Spec | None = None, prior: Prior = "uniform"
-) -> None:
+def save_filter(quality: QualityFilter, directory: str | Path) -> None:
     """Write a filter as a directory, in one step.
 
     The directory holds quality.json, and `languages/`, a classifier that `pofx classify predict` reads, too. An older filter
@@ -43,8 +39,6 @@ def save_filter(
     Args:
         quality: The filter.
         directory: The directory to write.
-        spec: The spec of the models, to be noted; None for none.
-        prior: The prior as it was asked for, to be noted.
 
     Raises:
         BadSource: The directory cannot be written, or holds anything but a filter.
@@ -67,7 +61,8 @@ def save_filter(
         ],
     }
     with replaced_output(directory, "filter") as part:
-        save_joint(quality.router, ClassifierSettings(spec, prior), quality.rejection, part / ROUTER)
+        prior = dict(zip(quality.languages, np.exp(quality.router.log_prior).tolist()))
+        save_joint(quality.router, ClassifierSettings(None, prior), quality.rejection, part / ROUTER)
         card["sha256"] = {ROUTER: file_sha256(part / ROUTER / ROUTER_CARD)}
         text = json.dumps({**card, "seal": card_seal(card)}) + "\n"
         if len(text) > MOST:

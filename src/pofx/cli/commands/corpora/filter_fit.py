@@ -172,7 +172,7 @@ def fit(
         least_posterior=least_posterior,
         prior=asked,
     )
-    save_filter(quality, out, spec, asked)
+    save_filter(quality, out)
     print_filter(quality, out, as_json)
     if html_path:
         write_filter_page(html_path, quality, judged(quality, documents), out)
