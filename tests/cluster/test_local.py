@@ -117,3 +117,29 @@ def test_no_cluster_is_refused_in_one_line(corpus: Path, tmp_path: Path) -> None
     got = subprocess.run(said, capture_output=True, text=True, check=False, timeout=120)
     assert got.returncode == 2
     assert "expected a Ray cluster that this machine is a node of" in got.stderr.splitlines()[-1]
+
+
+def test_a_filter_makes_the_bytes_of_one_process(tmp_path: Path) -> None:
+    texts = [f"line {k} of the corpus is {'good' * (k % 3)}" for k in range(60)] * 2
+    (tmp_path / "web.txt").write_text("".join(f"{t}\n" for t in texts))
+    web, quality = str(tmp_path / "web.txt"), str(tmp_path / "quality")
+    said = ["filter", "apply", quality, web, "--unit-size", "1000", "--quiet"]
+    for command in (
+        ["filter", "fit", web, "-o", quality],
+        [*said, "-o", f"{tmp_path / 'one'}/", "--rest", f"{tmp_path / 'one-rest'}/", "--workers", "1"],
+        [
+            *said,
+            "-o",
+            f"{tmp_path / 'ray'}/",
+            "--rest",
+            f"{tmp_path / 'ray-rest'}/",
+            "--ray",
+            "--workers",
+            "2",
+        ],
+    ):
+        got = subprocess.run(pofx(*command), capture_output=True, text=True, check=False)
+        assert got.returncode == 0, got.stderr
+    for side in ("", "-rest"):
+        assert files_of(tmp_path / f"ray{side}") == files_of(tmp_path / f"one{side}")
+    assert len(files_of(tmp_path / "one-rest/commits")) > 3
