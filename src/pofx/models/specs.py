@@ -27,7 +27,7 @@ class NgramSpec:
         order: How many tokens an n-gram has, from 1 to 16; None for no bound, where the longest match of the history in
             the training text is the context.
         smoothing: "kneser-ney" (interpolated and modified; Chen & Goodman 1999), "additive" ((c + α) / (C + αV)), or "mle"
-            (c / C, which gives probability 0 to every unseen n-gram).
+            (c / C, which gives probability 0 to every unseen n-gram). Without a bound on the order only "kneser-ney".
         alpha: The α of additive smoothing, above 0.
         vocab: "bytes", "chars", "chars+bytes" (bytes spell unknown characters), "bpe:8000" (8,000 subwords), or a `Vocab`.
         begin: Whether x0 stands before every text, so that the model learns p(x_1).

@@ -1,7 +1,7 @@
 """Pruning by count: n-grams that are rare are left out of a model, whose next-token distributions still sum to 1.
 
-An n-gram of length k is left out if it was an event at most as often as the threshold of k. Its whole count then counts as
-a discount, so the shorter history gets its mass (`smoothing`). This module takes what is left out out of the table.
+An n-gram of length k is left out if it was an event at most as often as the threshold of k. The whole count of such an
+n-gram is a discount, so the shorter history gets the mass (`smoothing`). This module removes the n-grams from the table.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Piece:
 
     Attributes:
         words: `[m, w]`, the kept strings, cut after their kept codes.
-        fresh: For each level, the numbers of the kept rows with which a new group begins.
-        source: For each level, the group of each new group in the table; −1 for padding.
-        parent: For each level, the new group one level below of each new group.
+        fresh: For each level, the places in `words` of the strings with which a new group begins, `[new groups]`.
+        source: For each level, the group in the uncut table of each new group, `[new groups]`; −1 for padding.
+        parent: For each level, the number of the new group one level below, `[new groups]`.
     """
 
     words: PackedStrings
@@ -64,7 +64,10 @@ class Compaction:
 
         Args:
             words: `[n, w]`, the strings of the rows.
-            groups: For each level 0 … depth, the group of each row.
+            groups: For each level 0 … depth, the group of each row, `[n]`.
+
+        Returns:
+            The kept rows, whose groups are numbered on from those of earlier calls.
         """
         depth = np.zeros(len(words), dtype=np.int64)
         leaf = np.zeros(len(words), dtype=bool)
@@ -72,7 +75,7 @@ class Compaction:
             here = self.kept[k][groups[k]]
             depth += here
             first = np.diff(groups[k], prepend=self._last_groups[k]) != 0
-            # The string is kept up to here, no string that begins likewise is kept any further, and it is the first such.
+            # A row ends at level k if its group at k is kept, no longer group is, and the row is the first of the group.
             leaf |= here & ~self.inner[k][groups[k]] & first
         self._last_groups = np.array([g[-1] for g in groups], dtype=np.int64)
         at = np.flatnonzero(leaf)
@@ -104,7 +107,15 @@ class Compaction:
 
 
 def prune_table(table: PrefixTable, levels: Levels) -> tuple[PrefixTable, Levels]:
-    """Take out of a table the n-grams that are not `seen`, but for the histories of others, with all their numbers."""
+    """Make a table that has only the n-grams that are `seen`, and the histories and suffixes of these n-grams.
+
+    Args:
+        table: The distinct n-grams of the full order.
+        levels: The numbers of all n-grams.
+
+    Returns:
+        The smaller table, and the numbers of its n-grams.
+    """
     order = table.packing.depth
     kept = {k: levels.seen[k].copy() for k in range(1, order + 1)}
     inner = {k: np.zeros(len(kept[k]), dtype=bool) for k in range(1, order + 1)}
@@ -138,7 +149,16 @@ def mark(
     kept_below: Flags,
     inner_below: Flags,
 ) -> None:
-    """Mark, at the level below, the histories of n-grams that are seen, and the groups of n-grams that are kept."""
+    """Mark, at the level below, the histories of n-grams that are seen, and the groups of n-grams that are kept.
+
+    Args:
+        kept: Whether each n-gram of some length k is kept, `[n]`.
+        history: The group at level k − 1 of the history of each n-gram, `[n]`.
+        parent: The group at level k − 1 of the k − 1 newest tokens of each n-gram, `[n]`.
+        seen: Whether each n-gram is `seen`, `[n]`.
+        kept_below: Whether each group at level k − 1 is kept; written here.
+        inner_below: Whether each group at level k − 1 has a kept group at level k; written here.
+    """
     kept_below[history[seen]] = True
     kept_below[parent[kept]] = True
     inner_below[parent[kept]] = True

@@ -34,7 +34,7 @@ class Levels:
         prob: For k = 1 … order, the probability of the last token of each n-gram.
         weight: For k = 0 … order − 1, the weight that each history gives to the next shorter one.
         history: For k = 1 … order, the group at level k − 1 of the history of each n-gram.
-        seen: For k = 1 … order, whether each n-gram was an event.
+        seen: For k = 1 … order, whether each n-gram was an event and is not pruned.
         chain: Whether an unseen token falls back to the next shorter history; else it falls back to 1/V at once.
         discounts: For Kneser–Ney, for each k the discounts of n-grams that were counted once, twice and more often.
     """

@@ -25,10 +25,10 @@ class Column:
     No file stays open between two calls, so an error leaves none open.
 
     Args:
-        path: The file, which is made, unless it has rows.
+        path: The file of the column. With `rows` = 0 the file is made empty.
         dtype: The type of a number.
-        width: How many numbers a row has; None for a column of numbers.
-        rows: How many rows the file has.
+        width: How many numbers a row has, for an array `[rows, width]`; None for an array `[rows]`.
+        rows: How many rows the file has already.
     """
 
     def __init__(self, path: Path, dtype: Any, width: int | None = None, rows: int = 0) -> None:
@@ -43,7 +43,7 @@ class Column:
         return self._rows
 
     def append(self, rows: Array) -> None:
-        """Add rows at the end."""
+        """Add rows at the end, `[n]` or `[n, width]`."""
         assert self._map is None  # noqa: S101  (ours: a column is written before anything reads it)
         with self.path.open("ab") as file:
             file.write(np.ascontiguousarray(rows, dtype=self.dtype).data)
@@ -60,7 +60,7 @@ class Column:
         self._rows = rows
 
     def array(self) -> Array:
-        """Return the column as one array, which reads and writes the file."""
+        """Return the column as one array, `[rows]` or `[rows, width]`, which reads and writes the file."""
         shape = (self._rows,) if self.width is None else (self._rows, self.width)
         if not self._rows:
             return np.zeros(shape, dtype=self.dtype)

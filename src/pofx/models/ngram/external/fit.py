@@ -43,9 +43,9 @@ class Counted:
     """A unit that was counted.
 
     Attributes:
-        runs: Its counts.
-        record: The hashes of its documents.
-        bytes: The bytes of its documents.
+        runs: The counts of the unit.
+        record: The hashes of the documents of the unit.
+        bytes: How many bytes these documents have.
     """
 
     runs: Runs
@@ -59,7 +59,7 @@ class ExternalFit:
 
     Attributes:
         record: The hashes of all documents.
-        bytes: The bytes of all documents.
+        bytes: How many bytes all documents have.
     """
 
     record: FittedDocuments
@@ -85,6 +85,9 @@ def fit_to_files(
         scratch: An empty directory on a disk with room for about 100 bytes for each distinct n-gram.
         memory: About how many bytes all processes may take together.
         workers: How many processes count; 1 is this process.
+
+    Returns:
+        The record and the size of the documents that were read.
 
     Raises:
         BadSource: There are no documents, the disk is full, or there are more n-grams than a model can have.
@@ -141,7 +144,18 @@ def _fit(
 def count_unit(
     numbered: tuple[int, Unit], spec: NgramSpec, vocab: Vocab, scratch: Path, memory: int
 ) -> Counted:
-    """Count one unit into runs whose names begin with its number."""
+    """Count one unit into runs whose names begin with the number of the unit.
+
+    Args:
+        numbered: The number of the unit, and the unit.
+        spec: As in `fit_to_files`.
+        vocab: As in `fit_to_files`.
+        scratch: As in `fit_to_files`.
+        memory: About how many bytes the counts may take.
+
+    Returns:
+        The runs, and the record of the documents.
+    """
     number, unit = numbered
     recorder = DocumentRecorder()
     n_bytes = 0
@@ -178,4 +192,5 @@ def _counted(
 
 
 def _share(memory: int, processes: int) -> int:
+    """Return how many bytes each process may take for its arrays."""
     return max(_LEAST, memory // processes - PROCESS)

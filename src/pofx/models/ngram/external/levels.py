@@ -37,14 +37,14 @@ class StageColumns:
 
 @dataclass(frozen=True, eq=False)
 class LevelColumns:
-    """The n-grams of one length k, a number a group.
+    """The n-grams of one length k: each column is `[groups]`, a number for each group of level k.
 
     Attributes:
         parent: The group at level k − 1 of the k − 1 newest codes.
-        kind: The kind of the oldest code.
+        kind: The kind of the oldest code: `PADDING`, `TOKEN` or `BEGIN`.
         history: The group at level k − 1 of the k − 1 oldest codes.
         raw: How often each n-gram was an event.
-        extensions: How many longer n-grams by one code were events; None for the longest n-grams.
+        extensions: How many n-grams that are longer by one older code were events; None for the longest n-grams.
     """
 
     parent: Column
@@ -57,7 +57,7 @@ class LevelColumns:
         return len(self.parent)
 
     def remove(self, keep_history: bool = False) -> None:
-        """Remove the columns but `parent`, which is a tensor of the model."""
+        """Remove the columns but `parent`, which is a tensor of the model; with `keep_history` also keep `history`."""
         self.parent.release()
         self.history.release()
         for column in (self.kind, None if keep_history else self.history, self.raw, self.extensions):
@@ -78,7 +78,7 @@ def build_levels(
         rows: How many rows are in memory at a time.
 
     Returns:
-        The columns of the levels 1 … order, and those of all words of a string but the last.
+        The columns of each level 1 … order by its length, and a `StageColumns` for each word of a string but the last.
 
     Raises:
         BadSource: The table has more than 2^31 − 1 n-grams.
@@ -173,15 +173,24 @@ def _find_histories(table: Run, packing: Packing, rows: int, keys: Column, histo
         words, _ = table.read(part.start, part.stop - part.start)
         columns = [packing.code(words, k) for k in range(1, order)]
         wanted = packing.pack_columns([*columns, np.zeros(len(words), dtype=np.uint64)])
-        # The string ends in padding, so the first group that is not below it is its own; the text had the string one
-        # position earlier. Only the empty string, after x0 or a first token, is in no group, and gets group 0.
+        # A wanted string ends in padding, so the first group that is not below the string is the group of the string: the
+        # text had the string one position earlier. Only the empty string, after x0 or a first token, is in no group, and
+        # gets group 0.
         found = _search(keys.array(), wanted)
         history.append(np.minimum(found, len(keys) - 1))
         keys.release()
 
 
 def _search(keys: PackedStrings, wanted: PackedStrings) -> NDArray[np.int64]:
-    """Return the first string of `keys`, which rise, that is not below each wanted string."""
+    """For each wanted string, find the first string of `keys` that is not below the wanted string.
+
+    Args:
+        keys: Strings in rising order, `[n, words]`.
+        wanted: The wanted strings, `[q, words]`.
+
+    Returns:
+        Row numbers of `keys`, `[q]`; n where all keys are below.
+    """
     if keys.shape[1] == 1:
         return np.searchsorted(keys[:, 0], wanted[:, 0]).astype(np.int64)
     lo, hi = np.zeros(len(wanted), dtype=np.int64), np.full(len(wanted), len(keys), dtype=np.int64)
@@ -210,7 +219,7 @@ def _shorten(children: Array, longer: Array, parent: Column, out: Column, rows: 
 
 
 def _sum_children(children: Array, raw: Array, total: Array, distinct: Array, rows: int) -> None:
-    """Add, for each group, the events of its children, and the number of those that were events."""
+    """Add, for each group, the events of its children to `total`, and how many of the children were events to `distinct`."""
     for part in chunks(len(children), rows):
         owner, events = children[part], raw[part]
         starts = np.flatnonzero(np.diff(owner, prepend=-1) != 0)

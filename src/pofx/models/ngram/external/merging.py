@@ -18,13 +18,16 @@ _LEAST_PIECE = 64
 
 
 def merge_runs(runs: Sequence[Run], stem: str, words: int, memory: int) -> Run:
-    """Merge runs into one run, which has each string once, and remove them.
+    """Merge runs into one run, which has each string once, and remove the files of the merged runs.
 
     Args:
         runs: The runs.
         stem: The path of the merged run, without an ending.
         words: How many words a string has.
         memory: About how many bytes the merge may take.
+
+    Returns:
+        The merged run. A single run is returned as it is, at its own path.
 
     Raises:
         OSError: The disk is full.
@@ -55,6 +58,9 @@ def merged(runs: Sequence[Run], piece: int) -> Iterator[tuple[PackedStrings, Ind
     Args:
         runs: The runs.
         piece: How many rows of each run are in memory.
+
+    Yields:
+        The next distinct strings, `[m, words]`, and the sums of their events, `[m]`.
     """
     at = [0] * len(runs)
     held: list[tuple[PackedStrings, Index]] = [run.read(0, 0) for run in runs]

@@ -23,15 +23,18 @@ def prune_columns(
     directory: Path,
     rows: int,
 ) -> ModelColumns:
-    """Write the columns of a model without the n-grams that are not `seen`, but for the histories of others.
+    """Write the columns of a model that has only the n-grams that are `seen`, and the histories and suffixes of these n-grams.
 
     Args:
         table: The distinct n-grams of the full order.
-        packing: Their packing.
-        levels: The levels, with their histories.
+        packing: The packing of the n-grams.
+        levels: The levels, with their histories, whose files are removed.
         smoothed: The numbers of all n-grams.
         directory: Where the columns are made.
         rows: How many rows are in memory at a time.
+
+    Returns:
+        The columns of the smaller model.
 
     Raises:
         OSError: The disk is full.
@@ -74,7 +77,7 @@ def prune_columns(
 def _marked(
     levels: dict[int, LevelColumns], smoothed: SmoothedColumns, directory: Path, rows: int
 ) -> tuple[dict[int, Column], dict[int, Column]]:
-    """Return for each level whether each group is kept, and whether it has a kept group at the level above."""
+    """Return two columns for each level: whether each group is kept, and whether the group has a kept group one level up."""
     order = len(levels)
     kept = {k: Column(directory / f"kept.{k}", np.bool_) for k in range(1, order + 1)}
     inner = {k: Column(directory / f"inner.{k}", np.bool_) for k in range(1, order + 1)}

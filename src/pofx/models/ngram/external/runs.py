@@ -21,11 +21,11 @@ _LEAST_BLOCK = 1 << 10
 
 @dataclass(frozen=True)
 class Run:
-    """Distinct strings in rising order with their events, in two files.
+    """Distinct strings in rising order, and how often each string was an event, in two files.
 
     Attributes:
         stem: The path of both files without their endings.
-        rows: How many strings.
+        rows: How many strings the run has.
         words: How many words of 63 bits a string has.
     """
 
@@ -34,7 +34,11 @@ class Run:
     words: int
 
     def read(self, start: int, rows: int) -> tuple[PackedStrings, Index]:
-        """Read at most `rows` rows from the row `start` on."""
+        """Read at most `rows` rows from the row `start` on.
+
+        Returns:
+            The strings, `[n, words]`, and how often each was an event, `[n]`.
+        """
         at, n = 8 * start, min(rows, self.rows - start)
         if not n:
             return np.zeros((0, self.words), dtype=np.uint64), np.zeros(0, dtype=np.int64)
@@ -42,7 +46,12 @@ class Run:
         return words.reshape(n, self.words), np.fromfile(self._path("events"), np.int64, n, offset=at)
 
     def appended(self, words: PackedStrings, events: Index) -> Run:
-        """Return the run with more strings, which come after all of its own; a run without rows is begun anew."""
+        """Return the run with more strings, which come after all strings of the run; a run without rows is begun anew.
+
+        Args:
+            words: The strings, `[n, words]`, in rising order.
+            events: How often each string was an event, `[n]`.
+        """
         for name, rows in (("words", words), ("events", events)):
             with self._path(name).open("ab" if self.rows else "wb") as file:
                 file.write(np.ascontiguousarray(rows).data)
@@ -89,6 +98,9 @@ def write_runs(
         begin: As in `count_ngrams`.
         stem: The path of the files of the runs, without a number and an ending.
         memory: About how many bytes the counts may take.
+
+    Returns:
+        The runs, and the numbers of documents and tokens.
 
     Raises:
         OSError: The disk is full.

@@ -17,12 +17,12 @@ from pofx.models.ngram.smoothing import discounts_of, threshold_of
 
 @dataclass(frozen=True, eq=False)
 class SmoothedColumns:
-    """The numbers of an estimate, as in `pofx.models.ngram.smoothing.Levels`.
+    """The numbers of an estimate, as in `pofx.models.ngram.smoothing.Levels`, each column `[groups]` in a file.
 
     Attributes:
-        prob: By the length of the n-gram.
-        weight: By the length of the history.
-        seen: By the length of the n-gram.
+        prob: The probability of the last token of each n-gram, by the length of the n-gram.
+        weight: The weight that each history gives to the next shorter history, by the length of the history.
+        seen: Whether each n-gram was an event and is not pruned, by the length of the n-gram.
         chain: As in `Levels`.
     """
 
@@ -52,6 +52,9 @@ def smooth_columns(
         rows: How many rows are in memory at a time.
         prune: The thresholds of an `NgramSpec`. With thresholds the columns of histories are kept.
 
+    Returns:
+        The columns of the estimate.
+
     Raises:
         OSError: The disk is full.
     """
@@ -80,7 +83,16 @@ class _Level:
         self.seen = self._column("seen", np.bool_)
 
     def kneser_ney(self, below: Column, longest: bool, threshold: int) -> tuple[Column, Column]:
-        """Estimate as `_kneser_ney` does; the column of adjusted counts takes the place of the raw ones."""
+        """Estimate as `_kneser_ney` in `pofx.models.ngram.smoothing` does.
+
+        Args:
+            below: The probabilities of the n-grams of length k − 1.
+            longest: Whether k is the order.
+            threshold: How often an n-gram may be counted and still be left out.
+
+        Returns:
+            The weights of the histories of length k − 1, and the probabilities of the n-grams of length k.
+        """
         adjusted = self._column("adjusted", np.int64)
         numbers = np.zeros(6, dtype=np.int64)
         for part in chunks(len(self.level), self.rows):
@@ -113,7 +125,7 @@ class _Level:
         return weight, prob
 
     def relative(self, below: Column, vocab_size: int, alpha: float) -> tuple[Column, Column]:
-        """Estimate as `_relative` does."""
+        """Estimate as `_relative` in `pofx.models.ngram.smoothing` does; returns what `kneser_ney` returns."""
         counts = self._column("adjusted", np.int64)
         for part in chunks(len(self.level), self.rows):
             count = self.level.raw.array()[part]

@@ -15,12 +15,12 @@ class ModelColumns:
     """The columns of model.safetensors, under the names that `pofx.models.ngram.files` gives them.
 
     Attributes:
-        words: The n-grams.
-        prob: By the length of the n-gram.
-        seen: By the length of the n-gram.
-        weight: By the length of the history.
-        parent: By the length of the n-gram, from 2 on.
-        stages: By the word of a string.
+        words: The packed n-grams of the full order, `[n-grams, words]`.
+        prob: The probability of the last token of each n-gram, by the length of the n-gram.
+        seen: Whether the model has each n-gram, by the length of the n-gram.
+        weight: The weight that each history gives to the next shorter history, by the length of the history.
+        parent: The group, one level below, of each n-gram, by the length of the n-gram, from 2 on.
+        stages: The distinct values of each word of a string but the last, by the place of the word.
     """
 
     words: Column
