@@ -107,7 +107,7 @@ class Compaction:
 
 
 def prune_table(table: PrefixTable, levels: Levels) -> tuple[PrefixTable, Levels]:
-    """Make a table that has only the n-grams that are `seen`, and the histories and suffixes of these n-grams.
+    """Make a table that has only the n-grams that are `seen`, and their histories and suffixes.
 
     Args:
         table: The distinct n-grams of the full order.

@@ -23,7 +23,7 @@ def prune_columns(
     directory: Path,
     rows: int,
 ) -> ModelColumns:
-    """Write the columns of a model that has only the n-grams that are `seen`, and the histories and suffixes of these n-grams.
+    """Write the columns of a model that has only the n-grams that are `seen`, and their histories and suffixes.
 
     Args:
         table: The distinct n-grams of the full order.
