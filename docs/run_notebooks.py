@@ -1,6 +1,6 @@
 """Run the notebooks of docs/notebooks/ and write their outputs: `cd docs && python run_notebooks.py [NAME …]`.
 
-Times and the frames of `_repr_html_` are left out. A frame has 160 kB, and a hosting site shows none of it. Without the
+Times and the frames of `_repr_html_` are left out. A frame has 33 to 55 kB, and a hosting site shows none of it. Without the
 frame the site shows the one line of the value. A running notebook shows the frame.
 """
 

@@ -39,7 +39,12 @@ def test_a_server_from_the_wheel_serves_the_page(
     built = ROOT / "src" / PAGES
     files = [f for f in built.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
     assert pages == {f.relative_to(built).as_posix(): f.read_bytes() for f in files}
-    assert {"live/index.html", "offline/offline.js", "offline/offline.css"} <= pages.keys()
+    assert {
+        "live/index.html",
+        "offline/offline.js",
+        "offline/offline.css",
+        "notebook/text.js",
+    } <= pages.keys()
     assets = re.findall(r'(?:src|href)="\./(assets/[^"]+)"', pages["live/index.html"].decode())
     assert len(assets) == 2
 

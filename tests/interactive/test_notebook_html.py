@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import html
 import json
 import re
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +23,13 @@ from pofx.report.json_records import plain, scored_record
 from pofx.report.one_line import _LINES
 from small_models import BYTES
 
+ROOT = Path(__file__).parents[2]
 NAMES = sorted(set(values()) - {"Trace", "LearningCurve"})
 
 
 def data_of(shown: str) -> Any:
     """The data of the page within a frame."""
-    frame = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts" [^<>]*></iframe>', shown)
+    frame = re.fullmatch(r"""<iframe srcdoc='([^']*)' sandbox="allow-scripts" [^<>']*></iframe>""", shown)
     assert frame is not None
     page = html.unescape(frame[1])
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
@@ -40,7 +46,7 @@ def test_a_value_is_one_frame(name: str) -> None:
     height = re.search(r'height="(\d+)"', shown)
     assert height is not None
     assert 100 <= int(height[1]) <= MOST
-    assert len(shown) < 400_000
+    assert len(shown.encode()) < 60_000
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -48,6 +54,45 @@ def test_whatever_the_text(name: str) -> None:
     shown = OTHERS[name]()._repr_html_()
     data_of(shown)
     assert "<script>" not in shown
+
+
+def packed_of(shown: str) -> tuple[str, str, str]:
+    """The policy of the page within a frame, its style sheet and its script."""
+    page = html.unescape(re.findall(r"srcdoc='([^']*)'", shown)[0])
+    policy = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)[0]
+    packed = re.findall(r'id="packed">([^<]*)<', page)[0]
+    style, script = gzip.decompress(base64.b64decode(packed)).decode().split("\0")
+    return policy, style, script
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frame_runs_the_built_files_and_no_others(name: str) -> None:
+    policy, style, script = packed_of(values()[name]._repr_html_())
+    built_files = [p.read_text() for p in (ROOT / "src/pofx/web_pages/notebook").iterdir()]
+    assert {style, script} <= set(built_files)
+    for source in (style, script):
+        assert base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() in policy
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+
+
+@pytest.mark.parametrize("name", [*NAMES, *OTHERS])
+def test_a_browser_without_scripts_shows_a_table(name: str) -> None:
+    value = values()[name] if name in values() else OTHERS[name]()
+    page = html.unescape(re.findall(r"srcdoc='([^']*)'", value._repr_html_())[0])
+    still = page.partition('<div id="page">')[2].partition("</div>")[0]
+    assert set(re.findall(r"<(\w+)", still)) <= {"p", "table", "tr", "th", "td"}
+    assert html.escape(repr(value)) in still or name == "GenerativeClassifier"
+    assert still.count("<tr>") > 1
+
+
+def test_the_table_of_a_text_has_its_sum() -> None:
+    scored = pofx.score(BYTES, ["the cat sat"])[0]
+    page = html.unescape(scored._repr_html_())
+    cells = re.findall(r"<tr><td>([^<]*)</td><td>([^<]*)</td></tr>", page)
+    name, total = cells[0]
+    assert (name, total) == ("Σ", f"−{-scored.total:.3f}")
+    assert len(cells) == len(scored.logp) + 1
+    assert sum(Decimal(x.replace("−", "-")) for _, x in cells[1:]) == Decimal(f"{scored.total:.3f}")
 
 
 def test_the_numbers_are_those_of_the_record() -> None:

@@ -1,7 +1,8 @@
 """The pages of `web/` as they were built: files that a browser reads, and no code of ours.
 
 `live/` is the page of `pofx serve`: index.html, and files whose names carry a hash. `offline/` is the script and the style
-sheet of a page that stands alone. `make web` builds both, and a clone without Node has them.
+sheet of a page that stands alone, `notebook/` those of frames in a notebook. `make web` builds all, and a clone without Node
+has them.
 """
 
 from __future__ import annotations

@@ -34,42 +34,12 @@ def page(title: str, sections: Sequence[Section], lead: str = "", made: Made | N
 
     Right: `page("A title", [score_section(records)])`. Wrong: HTML in `title`, which is shown as text.
     """
-    return _document(title, sections, lead, made or Made(), compact=False)
-
-
-def fragment(sections: Sequence[Section], height: int = 320) -> str:
-    """Return the same page as a frame for a cell of a notebook. Its script has no access to the notebook.
-
-    Args:
-        sections: The sections, in order; a section with the title "" has no heading.
-        height: The height of the frame, pixels. A longer page scrolls within the frame.
-
-    Right: `fragment([Section("", (draws_block(draws),))])`. Wrong: many fragments in one cell, each of which carries the
-    whole script; put all records into one fragment.
-    """
-    inner = escape(_document("pofx", sections, "", Made(), compact=True))
-    return (
-        f'<iframe srcdoc="{inner}" sandbox="allow-scripts" title="pofx" width="100%" height="{height}" '
-        'frameborder="0"></iframe>'
-    )
-
-
-def _document(title: str, sections: Sequence[Section], lead: str, made: Made, compact: bool) -> str:
-    """Return the document; a `compact` document stands within another one, and has no header and no footer."""
-    data = {
-        "title": title,
-        "lead": lead,
-        "compact": compact,
-        "made": {"version": __version__, **asdict(made)},
-        "sections": [
-            {"title": s.title, "blocks": [{"kind": b.kind, **b.data} for b in s.blocks]} for s in sections
-        ],
-    }
     script, style = _script(), _style()
     policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; style-src '{source_hash(style)}'; script-src '{source_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
+    data = page_data(title, sections, lead, made or Made(), compact=False)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -79,9 +49,26 @@ def _document(title: str, sections: Sequence[Section], lead: str, made: Made, co
         f"<title>{escape(visible(title))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         '<div id="page"></div>\n'
         "<noscript>This page needs JavaScript, which draws it from the data within this file.</noscript>\n"
-        f'<script type="application/json" id="data">{script_json(plain(data))}</script>\n'
+        f'<script type="application/json" id="data">{script_json(data)}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
+
+
+def page_data(
+    title: str, sections: Sequence[Section], lead: str, made: Made, compact: bool
+) -> dict[str, Any]:
+    """Return the data of a page; a `compact` page stands within another one, and has no header and no footer."""
+    data = {
+        "title": title,
+        "lead": lead,
+        "compact": compact,
+        "made": {"version": __version__, **asdict(made)},
+        "sections": [
+            {"title": s.title, "blocks": [{"kind": b.kind, **b.data} for b in s.blocks]} for s in sections
+        ],
+    }
+    found: dict[str, Any] = plain(data)
+    return found
 
 
 def script_json(value: Any) -> str:
@@ -92,8 +79,11 @@ def script_json(value: Any) -> str:
 
 @cache
 def _script() -> str:
-    r"""Return the built script, where `\x3c` stands for the `<` of a string that could end the script element."""
-    source = built("offline/offline.js").decode("utf-8")
+    return closed_script(built("offline/offline.js").decode("utf-8"))
+
+
+def closed_script(source: str) -> str:
+    r"""Return a script, where `\x3c` stands for the `<` of a string that could end the script element."""
     for ends in ("</script", "<script", "<!--"):
         source = source.replace(ends, "\\x3c" + ends[1:])
     return source
@@ -106,5 +96,6 @@ def _style() -> str:
     return style
 
 
-def _hash(source: str) -> str:
+def source_hash(source: str) -> str:
+    """Return the hash of a script or a style sheet, as a Content-Security-Policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(source.encode("utf-8")).digest()).decode("ascii")

@@ -18,8 +18,9 @@ from pofx.report.html.blocks import (
     table,
     table_section,
 )
-from pofx.report.html.document import fragment, page
+from pofx.report.html.document import page
 from pofx.report.html.filter_sections import filter_sections
+from pofx.report.html.frame import fragment
 from pofx.report.html.made import Made, ModelNote, model_note
 from pofx.report.html.record_blocks import (
     Row,

@@ -1,0 +1,4 @@
+import { start } from "../offline/start";
+import ReportBlock from "./ReportBlock.svelte";
+
+start(ReportBlock);

@@ -1,0 +1,4 @@
+import { start } from "../offline/start";
+import TableBlock from "./TableBlock.svelte";
+
+start(TableBlock);

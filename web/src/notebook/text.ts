@@ -1,0 +1,4 @@
+import { start } from "../offline/start";
+import TextBlock from "./TextBlock.svelte";
+
+start(TextBlock);
