@@ -48,18 +48,22 @@ def bounds_of_quantiles(bits_per_byte: Floats, quantiles: tuple[float, float]) -
         quantiles: The lower and the upper quantile, 0 ≤ lower < upper ≤ 1. A bound at 0 or 1 is no bound.
 
     Returns:
-        The bounds, each of which is the value of a document that is kept.
+        The bounds. A finite bound is the value of a document that is kept.
 
     Raises:
         BadValue: The quantiles are outside their domain, or there is no document.
 
-    Right: `bounds_of_quantiles(values, (0.01, 0.9))` of documents that no model was fitted on. Wrong: of the documents of
-    the fit, whose bits per byte are too low.
+    Right: `bounds_of_quantiles(values, (0.01, 0.9))` with values of documents that no model was fitted on. Wrong: the same call
+    with values of documents of the fit, which are too low.
     """
     lower, upper = check_quantiles(quantiles)
     n = len(bits_per_byte)
     if not n:
-        raise BadValue("expected documents to find the bounds with, got none", "add documents to the sample")
+        raise BadValue(
+            "expected documents to find the bounds with, got none",
+            "add documents to the sample",
+            argument="bits_per_byte",
+        )
     values = np.sort(bits_per_byte)
     first, end = ranks(n, (lower, upper))
     low = float(values[first]) if lower > 0 else -math.inf
@@ -68,7 +72,7 @@ def bounds_of_quantiles(bits_per_byte: Floats, quantiles: tuple[float, float]) -
 
 
 def check_quantiles(quantiles: tuple[float, float]) -> tuple[float, float]:
-    """Return a pair of quantiles, or raise `BadValue` where they are not 0 ≤ lower < upper ≤ 1."""
+    """Return a pair of quantiles, or raise `BadValue` where 0 ≤ lower < upper ≤ 1 does not hold."""
     lower, upper = (check_real_number("quantiles", q, 0, 1) for q in quantiles)
     if lower >= upper:
         raise BadValue(
@@ -84,7 +88,8 @@ def bounds_of_labels(good: Floats, bad: Floats) -> Bounds:
 
         (low, high) = argmax  #{g : low ≤ g ≤ high} / n_good − #{b : low ≤ b ≤ high} / n_bad
 
-    Among the best bounds these are the tightest, and a side on which no bad document lies has no bound.
+    Of several best bounds, those with the lowest upper bound are returned, and of these the narrowest. A side on which no
+    bad document lies has no bound.
 
     Args:
         good: Bits per byte of good documents, `[n]`.
@@ -117,7 +122,7 @@ def bounds_of_labels(good: Floats, bad: Floats) -> Bounds:
 
 
 def _best_run(gain: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[int, int]:
-    """Return the first and the last place of the run with the largest sum; of equal ones the first and shortest."""
+    """Return the first and the last place of the run with the largest sum; of equal sums the first and shortest run."""
     best, first, last = None, 0, 0
     total, start = 0, 0
     for k, g in enumerate(gain.tolist()):

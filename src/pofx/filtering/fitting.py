@@ -39,19 +39,19 @@ def fit_filter(
 ) -> QualityFilter:
     """Fit a filter: a model of each language, and bounds of bits per byte.
 
-    The models are fitted on the documents of `languages` that are not held out. The held-out ones show how improbable an
-    ordinary text may be. Documents of the sample on which a model was fitted are left out of the bounds.
+    The models are fitted on the documents of `languages` that are not held out. The held-out documents show how improbable
+    an ordinary text may be. Documents of the sample on which a model was fitted are left out of the bounds.
 
     Args:
         sample: Documents such as those to be filtered.
-        languages: The documents of each language, by its name; None where the sample is one language.
+        languages: The documents of each language, by its name; None for one language, "all", whose documents are the sample.
         spec: The spec of each model.
         normaliser: The steps before a model reads a text: a `Normaliser`, or "pofx", "ccnet" or "none".
         quantiles: The quantiles of the sample's bits per byte that are the bounds.
         good: With `bad`, documents to be kept. The bounds are then those that part good from bad documents best.
         bad: With `good`, documents not to be kept.
         held_out: The share of documents that no model is fitted on, chosen by a hash of their text.
-        reject: The share of ordinary texts, at most, that may be rejected as of no known language; 0 for none.
+        reject: The largest share of ordinary texts that may be rejected because p a byte is too small; 0 rejects no text so.
         least_posterior: The least P(language | text) of a text that is not rejected.
         prior: P(language): "uniform", "empirical", or a number for each language.
 
@@ -61,6 +61,7 @@ def fit_filter(
     Raises:
         BadSource: A language has no document to fit a model to, or to find its bounds with.
         BadValue: An argument is outside its domain.
+        NotText: A document has a lone surrogate, or a vocabulary cannot spell a document.
 
     Right: `fit_filter(web, {"en": english, "de": german})`. Wrong: `fit_filter(english)` to filter German texts.
     """
@@ -122,7 +123,7 @@ def _normaliser(asked: Normaliser | str) -> Normaliser:
 def _parted(
     named: Mapping[str, Sequence[str]], held_out: float
 ) -> tuple[list[str], np.ndarray[tuple[int], np.dtype[np.int64]], list[str]]:
-    """Return the documents to fit, the language of each, and the documents held out; blank ones are left out."""
+    """Return the texts to fit, the place of the language of each, and the texts held out; empty texts are left out."""
     texts: list[str] = []
     labels: list[int] = []
     aside: list[str] = []

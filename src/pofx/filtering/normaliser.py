@@ -39,16 +39,18 @@ class Normaliser:
     """The steps between a document and the text that the models of a filter read, in the order of the fields.
 
     Attributes:
-        spaces: "keep": white space stays. "strip": the ends lose their white space. "lines": also, runs of white space
-            within a line become one space, and several blank lines become one.
+        spaces: "keep": white space stays. "strip": the text loses the white space at its ends. "lines": the text and each
+            line lose the white space at their ends, other runs of white space become one space, line ends become line
+            feeds, and several blank lines become one blank line.
         lower: Whether letters become lower case.
-        accents: Whether accents stay; without them, "é" becomes "e".
-        digits: Whether digits stay; without them, each digit becomes 0.
-        marks: Whether quotes, dashes and full-width marks stay; without them, each becomes its ASCII sign.
-        control: Whether control characters stay, line ends included.
+        accents: Whether accents stay; False makes "e" of "é".
+        digits: Whether digits stay; False makes 0 of each digit.
+        marks: Whether quotes, dashes and full-width marks stay; False makes ASCII signs of these marks.
+        control: Whether control characters stay, line ends included; False removes them.
         form: The Unicode form of the result; "none" leaves the text as it is.
 
-    Right: `NORMALISERS["ccnet"]("Ça va ?")`. Wrong: models that were fitted on other text than a normaliser returns.
+    Right: `NORMALISERS["ccnet"]("Ça va ?")`. Wrong: another normaliser than that of the fit, whose text the models do not
+    know.
     """
 
     spaces: Spaces = "lines"
@@ -81,6 +83,9 @@ class Normaliser:
         Args:
             text: The document.
 
+        Returns:
+            The normalised text.
+
         Raises:
             NotText: The document has a lone surrogate.
         """
@@ -108,7 +113,8 @@ class Normaliser:
         return asdict(self)
 
 
-# "ccnet" gives the text on which the n-grams of CCNet were fitted, line by line; accents that were decomposed stay so.
+# "ccnet" gives, for each line, the text on which the n-grams of CCNet were fitted. Letters that the removal of accents has
+# decomposed stay decomposed there, so "ccnet" has no form.
 NORMALISERS = {
     "pofx": Normaliser(),
     "ccnet": Normaliser("strip", True, False, False, False, False, "none"),

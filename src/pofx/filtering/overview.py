@@ -11,9 +11,10 @@ from typing import Literal
 
 from pofx.filtering.bounds import Bounds
 
-# The least width of a bar, bits a byte, which is doubled until there are few bars; the documents on each side of a bound.
+# The least width of a bar, bits a byte. The width is doubled until at most BARS bars hold all documents of a language.
 WIDTH = 0.125
 BARS = 24
+# The most examples on each side of a bound.
 NEAREST = 5
 # Reasons that say on which side of a bound a document lies. Documents with other reasons are no examples of a bound.
 _SIDES = {"", "improbable", "predictable"}
@@ -25,10 +26,10 @@ class Seen:
 
     Attributes:
         id: The id of the document.
-        text: Its text.
-        language: Its language; None for no known language.
-        bits_per_byte: Its bits per byte; nan for an empty text.
-        reason: Why it is not kept; "" for a document that is kept.
+        text: The text of the document.
+        language: The language of the document; None for no known language.
+        bits_per_byte: −log2 p(text | language) / bytes; nan for an empty text.
+        reason: Why the document is not kept; "" for a document that is kept.
     """
 
     id: str
@@ -43,7 +44,7 @@ class Edge:
     """A bound, and the documents nearest to it.
 
     Attributes:
-        name: Which bound.
+        name: "lower" or "upper".
         value: The bound, bits a byte.
         inside: The kept documents with the nearest values, the nearest first.
         outside: The documents beyond the bound with the nearest values, the nearest first.
@@ -61,8 +62,8 @@ class LanguageOverview:
 
     Attributes:
         language: The name of the language.
-        bounds: Its bounds.
-        bars: For each bar its lower end, bits a byte, and its documents that are kept and that are not.
+        bounds: The bounds of the language.
+        bars: For each bar its lower end (bits a byte), how many of its documents are kept, and how many are not.
         edges: The bounds that are finite, with examples.
     """
 
@@ -79,9 +80,9 @@ class Overview:
     Attributes:
         documents: How many documents there are.
         kept: How many of them are kept.
-        reasons: How many of the others have each reason, the commonest first.
-        languages: The languages.
-        unknown: Some documents of no known language.
+        reasons: For each reason, how many documents are not kept for this reason; the commonest reason first.
+        languages: The overview of each language, in the order of the bounds.
+        unknown: The first documents of no known language, at most `NEAREST`.
     """
 
     documents: int
@@ -96,10 +97,10 @@ def overview(bounds: Mapping[str, Bounds], documents: Iterable[Seen]) -> Overvie
 
     Args:
         bounds: The bounds of each language, by its name.
-        documents: The documents.
+        documents: The judged documents, whose languages are names of `bounds` or None.
 
     Returns:
-        The overview. Of equally near documents, the first ones are the examples.
+        The overview. Of equally near documents, the first are the examples.
     """
     made = {name: _Gathered(b) for name, b in bounds.items()}
     reasons: Counter[str] = Counter()
@@ -150,7 +151,7 @@ class _Gathered:
         for name, value in self._finite():
             beyond = bits < value if name == "lower" else bits > value
             if not beyond and document.reason:
-                continue  # it fell at the other bound
+                continue  # the document fell at the other bound
             heap = self._heaps[name, not beyond]
             heapq.heappush(heap, (-abs(bits - value), -number, document))
             if len(heap) > NEAREST:

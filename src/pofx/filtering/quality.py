@@ -33,10 +33,12 @@ class Judgement:
         posterior: P(language | text) of the most probable language, from 0 to 1.
         log_p: log p(text | language) of the most probable language, EOS included; nats.
         bits_per_byte: −log2 p(text | language) / bytes; nan for an empty text.
-        quantile: The share of the language's sample that has at most these bits per byte; nan without a language.
-        outlier_p: The share of held-out documents that are at most as probable a byte; 1 where none was held out.
+        quantile: The share of the language's sample that has at most these bits per byte; nan without a language, and for an
+            empty text.
+        outlier_p: (1 + held-out documents that are at most as probable a byte) / (n + 1) for n held-out documents; 1 for a
+            filter without `rejection`.
         midway: Whether the text, by its form, begins or ends in the middle of a sentence.
-        fitted: Whether a model was fitted on this text, so that its number flatters the model.
+        fitted: Whether a model was fitted on this text, so that `log_p` flatters the model.
         reason: Why the text is not kept; "" for a text that is kept.
         terms: The terms of `log_p`.
     """
@@ -60,8 +62,8 @@ class QualityFilter:
     Attributes:
         normaliser: The steps before a model reads a text.
         router: P(text, language): a model of each language, and a prior.
-        rejection: The evidence of held-out documents; None where none was held out.
-        reject: The share of ordinary texts, at most, that may be rejected as of no known language; 0 for none.
+        rejection: log p(text) a byte of held-out documents; None where none was held out, or `reject` was 0 in the fit.
+        reject: The largest share of ordinary texts that may be rejected because p a byte is too small; 0 rejects no text so.
         least_posterior: The least P(language | text) of a text that is not rejected.
         references: The bits per byte of the sample, for each language.
         bounds: The bounds of bits per byte, for each language.
@@ -121,10 +123,13 @@ def route(
 
     Args:
         router: The models and the prior.
-        rejection: The evidence of held-out documents; None for no rejection by evidence.
-        reject: The largest `outlier_p` of a text that is rejected; 0 for none.
+        rejection: log p(text) a byte of held-out documents; None rejects no text for a small p a byte.
+        reject: The largest `outlier_p` of a text that is rejected; 0 rejects no text so.
         least_posterior: The least posterior of a text that is not rejected.
-        texts: The normalised texts.
+        texts: The n normalised texts.
+
+    Returns:
+        The languages and numbers of the texts.
     """
     found = router.likelihoods(texts)
     joint = found.log_p + router.log_prior
@@ -158,10 +163,10 @@ def filter_texts(quality: QualityFilter, texts: Sequence[str]) -> list[Judgement
         texts: The documents.
 
     Returns:
-        A record a text, in order.
+        A record for each text, in order.
 
     Raises:
-        NotText: A vocabulary cannot spell a text.
+        NotText: A text has a lone surrogate, or a vocabulary cannot spell a text.
 
     Right: `[t for t, j in zip(texts, filter_texts(quality, texts)) if not j.reason]`. Wrong: `filter_texts(quality, "a
     text")`, since a string is no list of texts.
@@ -197,14 +202,14 @@ def filter_texts(quality: QualityFilter, texts: Sequence[str]) -> list[Judgement
 def reason(n_bytes: int, known: bool, fitted: bool, bits: float, bounds: Bounds) -> Reason:
     """Return why a text is not kept; "" for a text that is kept.
 
-    A text on which a model was fitted is never too predictable, since its bits per byte are too low by the fit.
+    A text on which a model was fitted is never too predictable, since the fit itself makes its bits per byte too low.
 
     Args:
         n_bytes: The bytes of the normalised text.
         known: Whether the text is of a known language.
         fitted: Whether a model was fitted on the text.
         bits: The bits per byte of the text.
-        bounds: The bounds of its language.
+        bounds: The bounds of the language of the text.
     """
     if not n_bytes:
         return "empty"
@@ -218,8 +223,14 @@ def reason(n_bytes: int, known: bool, fitted: bool, bits: float, bounds: Bounds)
 def midway(text: str) -> Midway:
     """Return whether a text, by its form, begins or ends in the middle of a sentence.
 
-    A text that begins so starts in lower case or with a closing mark. A text that ends so has no final mark at its end. The
+    A text begins so if it starts in lower case or with a closing mark, and ends so if it has no final mark at its end. The
     evidence is weak for lists, verse and code.
+
+    Args:
+        text: The document as it is, not normalised.
+
+    Returns:
+        "begins", "ends", "begins, ends" or "".
     """
     begins, ends = continues_sentence(text), not ends_sentence(text)
     return "begins, ends" if begins and ends else "begins" if begins else "ends" if ends else ""

@@ -29,23 +29,22 @@ def join_copies(
 ) -> tuple[Labels, Labels]:
     """Group the copies of a corpus.
 
-    Exact copies have the same hash of their bytes. Near copies are pairs whose 5-character shingles have a Jaccard
-    similarity of 0.8 or more, and whatever such pairs link. MinHash finds the candidates, of which one of 500 may be
-    missed, and the
+    Exact copies have the same hash of their bytes. Near copies are documents that are linked by pairs whose 5-character
+    shingles have a Jaccard similarity of 0.8 or more. MinHash finds candidates, and may miss one such pair of 500; the
     similarity of each candidate is computed. Memory holds `memory` bytes, 24 bytes a document, some 100 bytes for each
     document with a candidate, and 32 bytes a candidate pair; all else lies in files.
 
     Args:
         n: The number of documents.
         signatures: A function that yields the signatures of all documents, batch by batch, in order.
-        texts: A function that yields the texts likewise.
+        texts: A function that yields the texts of all documents, batch by batch, in the same order.
         dedupe: "near" or "exact".
         directory: An empty directory for the files of the join.
         memory: About how many bytes the sorting may take.
 
     Returns:
-        For each document the first document that is equal to it, and the first document of its group of near copies, each
-        `[n]`. With "exact" the second is the first.
+        For each document the number of the first document that is equal to it, and the number of the first document of its
+        group of near copies, each `[n]`. With "exact" both arrays are the same.
 
     Raises:
         OSError: The disk is full.

@@ -15,7 +15,7 @@ MOST_FILES = 256
 class KeyFiles:
     """A table of (key, document) rows on disk. Local to one join.
 
-    Rows are written in the order of the documents. Rows with equal keys are in one file, and a file is read at a time.
+    Rows are written in the order of the documents. Rows with equal keys are in one file, and one file is read at a time.
     """
 
     def __init__(self, directory: Path, name: str, words: int, documents: int, memory: int) -> None:
@@ -23,8 +23,8 @@ class KeyFiles:
 
         Args:
             directory: The directory of the files.
-            name: The first part of their names.
-            words: The 64-bit words of a key.
+            name: The first part of the names of the files.
+            words: How many 64-bit words a key has.
             documents: About how many rows there will be.
             memory: About how many bytes a file takes in memory when it is read.
         """
@@ -49,9 +49,11 @@ class KeyFiles:
                 f.write(rows[part == k].tobytes())
 
     def groups(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield, a file at a time, the documents sorted by key, `[n]`, and where the key changes, `[g + 1]`.
+        """Yield the documents of one file after the other, grouped by key.
 
-        Documents with one key are in rising order.
+        Yields:
+            The documents sorted by key, `[n]`, those with one key in rising order; and where each of the g groups begins,
+            with n at the end, `[g + 1]`.
         """
         for path in self._paths:
             if not path.exists():

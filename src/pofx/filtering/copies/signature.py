@@ -27,6 +27,9 @@ def signatures(texts: Sequence[str], dedupe: Dedupe) -> list[str]:
     Args:
         texts: The documents as they stand in the input.
         dedupe: Which copies are to be found; for "none" a signature is "".
+
+    Returns:
+        A signature for each text, in order.
     """
     if dedupe == "none":
         return [""] * len(texts)
@@ -38,11 +41,14 @@ def signatures(texts: Sequence[str], dedupe: Dedupe) -> list[str]:
 
 
 def read_signatures(encoded: Sequence[str], dedupe: Dedupe) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    """Return the hashes `[n, 2]` and the minima `[n, k]` of signatures; k is 0 unless `dedupe` is "near".
+    """Read signatures.
 
     Args:
-        encoded: What `signatures` returned.
+        encoded: The signatures that `signatures` returned.
         dedupe: As in `signatures`, "near" or "exact".
+
+    Returns:
+        The hashes, `[n, 2]`, and the minima, `[n, k]`; k is `MINIMA` for "near" and 0 for "exact".
     """
     size = HASH + (4 * MINIMA if dedupe == "near" else 0)
     raw = np.frombuffer(b"".join(base64.b64decode(e) for e in encoded), dtype=np.uint8).reshape(-1, size)

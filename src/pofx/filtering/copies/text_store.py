@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 
 class TextStore:
-    """Texts of some documents in one file, of which memory holds 16 bytes a text. Local to one join."""
+    """Texts of some documents in one file; memory holds at most 32 bytes a text. Local to one join.
+
+    The texts are added first, then `close` ends the writing, and then each text can be read by its number.
+
+    Args:
+        path: The file, which is made anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,7 +42,7 @@ class TextStore:
 
         Args:
             numbers: The numbers of the documents, `[n]`, in rising order.
-            texts: Their texts.
+            texts: The texts of the documents, in the same order.
         """
         data = [t.encode("utf-8") for t in texts]
         self._file.write(b"".join(data))
