@@ -53,8 +53,8 @@ def bounds_of_quantiles(bits_per_byte: Floats, quantiles: tuple[float, float]) -
     Raises:
         BadValue: The quantiles are outside their domain, or there is no document.
 
-    Right: `bounds_of_quantiles(values, (0.01, 0.9))` with values of documents that no model was fitted on. Wrong: the same call
-    with values of documents of the fit, which are too low.
+    Right: `bounds_of_quantiles(values, (0.01, 0.9))` with values of documents that no model was fitted on. Wrong: the same
+    call with values of documents of the fit, which are too low.
     """
     lower, upper = check_quantiles(quantiles)
     n = len(bits_per_byte)
