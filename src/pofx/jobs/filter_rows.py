@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.stream import BlockSize, Query
     from pofx.queries.scoring.terms import Terms
 
-# What a document may be dropped for, beside what the filter itself says.
+# The reasons for which a document is dropped on request alone; the filter itself has other reasons.
 DROPS = ("fitted", "midway")
 JUDGED = (
     Column("text", "text"),
@@ -32,7 +32,7 @@ JUDGED = (
     Column("midway", "text"),
     Column("fitted", "bool"),
 )
-# `copy_of` is known only when all documents are; `signature` is what it is found with.
+# The join of all documents finds `copy_of` by the signatures, so the first pass has the signatures alone.
 SIGNATURE = Column("signature", "text")
 REASON = Column("reason", "text")
 COPY_OF = Column("copy_of", "text")
@@ -43,8 +43,8 @@ class Signed:
     """A judgement of a document, with its signature.
 
     Attributes:
-        judgement: What the filter says.
-        signature: What copies of the document are found with.
+        judgement: What the filter says of the document.
+        signature: The hash and the minima by which copies of the document are found, in base64.
     """
 
     judgement: Judgement
@@ -64,7 +64,7 @@ class FilterRows:
         quality: The filter.
         fingerprint: The seal of the filter's card.
         dedupe: Which copies are to be found.
-        drop: What a document is dropped for, beside what the filter itself says; names of `DROPS`.
+        drop: The names of `DROPS` for which a document is dropped; the reasons of the filter itself always count.
         keep: The fields of the input that the rows repeat.
     """
 
@@ -90,7 +90,14 @@ class FilterRows:
         }
 
     def columns(self, kept: Mapping[str, Sequence[str]]) -> list[Column]:
-        """Return all columns of the first pass, left to right."""
+        """Return all columns of the first pass, left to right.
+
+        Args:
+            kept: For each field of `keep`, the kinds of its values.
+
+        Raises:
+            BadValue: A kept field has the name of a column of the output.
+        """
         add_kept_columns(self.keep, kept, [COPY_OF])  # refuses a kept field of this name
         return add_kept_columns(self.keep, kept, [*JUDGED, REASON, SIGNATURE])
 
@@ -118,7 +125,12 @@ class FilterRows:
         return result.judgement.log_p
 
     def make_rows(self, entry: Entry, result: Signed | str) -> Iterable[dict[str, Any]]:
-        """Yield the row of one document."""
+        """Return the row of one document.
+
+        Args:
+            entry: The document.
+            result: The judgement and the signature; or the message of the error that left the document without a judgement.
+        """
         row = row_head(entry, self.keep)
         if isinstance(result, str):
             names = [c.name for c in (*JUDGED, REASON, SIGNATURE)]

@@ -31,11 +31,14 @@ class Decisions:
     exact: NDArray[np.bool_]
 
     def reasons(self, first: int, own: Sequence[str]) -> list[str]:
-        """Return the final reasons of documents: their own, or that they are copies; "" for a document that is kept.
+        """Return the final reasons of some documents that stand one after the other in the corpus.
 
         Args:
             first: The number of the first of these documents.
             own: The reasons of the first pass.
+
+        Returns:
+            For each document its own reason, else `COPY` or `NEAR_COPY`; "" for a document that is kept.
         """
         out = []
         for k, why in enumerate(own, first):
@@ -48,13 +51,17 @@ def decide(n: int, parts: Sequence[Path], dedupe: Dedupe, directory: Path) -> De
     """Find the copies of a corpus.
 
     An exact copy is a copy of the first document that is equal to it. Of each group of near copies, the first document that
-    passes the filter is kept, and the others are its copies. Where none passes, they are copies of the first one.
+    passes the filter is kept, and the others are copies of this document. In a group without such a document, the others are
+    copies of the first document.
 
     Args:
         n: The number of documents.
         parts: The parts of the first pass, in the order of the units.
         dedupe: Which copies to find.
         directory: An empty directory for the files of the join.
+
+    Returns:
+        The copies.
 
     Raises:
         OSError: The disk is full.
@@ -72,15 +79,23 @@ def decide(n: int, parts: Sequence[Path], dedupe: Dedupe, directory: Path) -> De
         at += len(reasons)
     is_copy = exact != numbers
     groups, at_first = np.unique(near[passing & ~is_copy], return_index=True)
-    first = (
-        numbers.copy()
-    )  # the first document of each group stands for it, or its first document that passes
+    # By default the first document of each group stands for the group; where some document passes, the first of these does.
+    first = numbers.copy()
     first[groups] = np.flatnonzero(passing & ~is_copy)[at_first]
     return Decisions(np.where(is_copy, exact, first[near]), is_copy)
 
 
 def ids_of(numbers: NDArray[np.int64], parts: Sequence[Path], path: Path) -> TextStore:
-    """Return the ids of some documents, whose numbers rise, in a file on disk; the caller closes it."""
+    """Copy the ids of some documents into a file on disk.
+
+    Args:
+        numbers: The numbers of the documents in the corpus, in rising order.
+        parts: The parts of the first pass, in the order of the units.
+        path: The file.
+
+    Returns:
+        The ids by the numbers of the documents; the caller closes the store.
+    """
     store = TextStore(path)
     at = 0
     for ids in column(parts, "id"):
@@ -93,7 +108,7 @@ def ids_of(numbers: NDArray[np.int64], parts: Sequence[Path], path: Path) -> Tex
 
 
 def column(parts: Sequence[Path], name: str) -> Iterator[list[Any]]:
-    """Yield the values of a column of all parts, in order, a row group at a time."""
+    """Yield the values of the column `name` of all parts, in order, a row group at a time."""
     parquet = require("pyarrow.parquet", "data", "reading Parquet")
     for part in parts:
         with part.open("rb") as f:

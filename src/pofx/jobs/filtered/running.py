@@ -33,7 +33,7 @@ from pofx.jobs.sharded.totals import Totals, totals_of, write_totals
 from pofx.jobs.sharded.unit import PLAN, TOTALS
 from pofx.jobs.sharded.workers import UnitFailed
 
-# The directory of the first pass, in the directory of what is kept; it goes when both sides are whole.
+# The directory of the first pass, within the directory of the kept documents. A run removes it when both sides are whole.
 SCORES = ".scores"
 _MOST = 1 << 20
 
@@ -43,7 +43,7 @@ class Stage:
     """A stage of the run after the units are judged.
 
     Attributes:
-        told: What the run does now.
+        told: What the run does now, such as "joining copies".
     """
 
     told: str
@@ -56,7 +56,7 @@ class FilterEnd:
     Attributes:
         kept: The sums over the documents that are kept; None where some unit failed.
         rest: The sums over all other rows; None where some unit failed.
-        reasons: How many documents of the rest have each reason, the commonest first.
+        reasons: For each reason, how many documents of the rest have this reason; the commonest reason first.
         failed: The units that no worker could judge; then neither side is written.
     """
 
@@ -72,9 +72,9 @@ Event = ShardsStart | UnitDone | UnitFailed | Stage
 def run_filter(job: Job, sharded: ShardedJob, kept: Path, rest: Path) -> Generator[Event, None, FilterEnd]:
     """Filter a corpus: each document lands in exactly one of two directories.
 
-    The units are judged as those of any job, in a hidden directory of `kept`. Copies are then joined over all units, and the
-    units are written to the two sides. A run that was stopped is continued, and the bytes of both sides depend on the plan
-    alone.
+    The units are judged as the units of any job are, in a hidden directory of `kept`. Copies are then joined over all units,
+    and the units are written to the two sides. A run that was stopped is continued. The bytes of both sides depend on the
+    plan alone.
 
     Args:
         job: The job of the first pass, whose query is a `FilterRows` and whose output is `kept / SCORES`.
@@ -86,7 +86,7 @@ def run_filter(job: Job, sharded: ShardedJob, kept: Path, rest: Path) -> Generat
         The events of the first pass, then a `Stage` for each later stage.
 
     Returns:
-        The totals of both sides.
+        The totals of both sides and the reasons, or the units that failed.
 
     Raises:
         BadSource: A directory holds other files, is in use, or is of another run; or a file of the input was edited.
@@ -136,7 +136,11 @@ def _prepare(side: Side, fresh: bool) -> None:
 
 
 def _finished(job: Job, sides: tuple[Side, Side]) -> FilterEnd | None:
-    """Return the totals of a run that has ended; None where there is work left. A run of another filter is refused."""
+    """Return the totals of a run that has ended; None where there is work left.
+
+    Raises:
+        BadSource: A directory is of another filter or of other settings, or a file of the input was edited.
+    """
     for side in sides:
         if not side.folder.local(PLAN).exists():
             continue
@@ -169,6 +173,9 @@ def judged_documents(kept: Path, rest: Path) -> Iterator[Seen]:
     Args:
         kept: The directory of documents that are kept.
         rest: The directory of all others.
+
+    Yields:
+        The documents, in the order of the parts.
     """
     names = ("id", "text", "language", "bits_per_byte", REASON.name)
     for side in (Side("kept", LocalFolder(kept)), Side("rest", LocalFolder(rest))):

@@ -37,7 +37,7 @@ class Side:
     folder: LocalFolder
 
     def plan(self, scores: Plan) -> Plan:
-        """Return the plan of this side, from the plan of the first pass."""
+        """Return the plan of this side: that of the first pass, with the columns and the name of the side."""
         columns = [c for c in scores.columns if c not in (SIGNATURE, REASON) and c.name != "error"]
         settings = {**scores.settings, SIDE: self.name}
         return replace(scores, settings=settings, columns=(*columns, COPY_OF, REASON))
@@ -73,7 +73,7 @@ def write_side(scored: ScoredUnit, side: Side, plan: Plan, decisions: Decisions,
         ids: The ids of the documents that others are copies of.
 
     Returns:
-        The record.
+        The commit record.
 
     Raises:
         OSError: The directory cannot be written.
@@ -159,6 +159,7 @@ def _tables(
 
 
 def _moved(folder: LocalFolder, file: str, made: Path) -> str:
+    """Put a file into the folder under the name `file`, and return its SHA-256."""
     code = sha256_of(made)
     folder.put_file(file, made)
     return code
