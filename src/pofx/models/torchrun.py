@@ -1,4 +1,4 @@
-"""The place of a process in a group that `torchrun` started, by the variables of its environment; torch is not imported."""
+"""The place of a process in a group that `torchrun` started, as the environment names it; torch is not imported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ class Torchrun:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Torchrun | None:
-        """Return the place that the environment names; None outside `torchrun`, and for a group of one process."""
+        """Return the place that the environment names; None outside `torchrun`, and for a group of one process.
+
+        Args:
+            environment: The variables of the process.
+        """
         if not all(environment.get(name) for name in _TORCHRUN):
             return None
         again = int(environment.get("TORCHELASTIC_RESTART_COUNT", "0"))
@@ -36,7 +40,11 @@ class Torchrun:
         return found if found.size > 1 else None
 
     def check(self, workers: int | None) -> None:
-        """Raise `BadValue` if `workers` is another number than that of `torchrun`."""
+        """Check that `workers`, the number that the caller named, is the number of `torchrun`.
+
+        Raises:
+            BadValue: The numbers differ, or the caller named no number.
+        """
         if workers != self.size:
             raise BadValue(
                 f"expected {self.size}, the number of processes that torchrun started, got {workers}",

@@ -16,7 +16,16 @@ from pofx.vocab.vocabulary import Vocab
 
 
 class FitDocuments:
-    """The documents of a fit as pieces, with x0 before and EOS after each as the spec says."""
+    """The documents of a fit as pieces, with x0 before each document and EOS after each, if the spec says so.
+
+    Args:
+        documents: The ids of each text, without x0 and EOS.
+        spec: The spec of the transformer.
+        vocab: The vocabulary of the ids.
+
+    Raises:
+        BadValue: The spec asks for EOS, and the vocabulary has none.
+    """
 
     def __init__(self, documents: Sequence[NDArray[Any]], spec: TransformerSpec, vocab: Vocab) -> None:
         if spec.end and vocab.end is None:

@@ -75,9 +75,16 @@ class FitProgress:
 
 
 class FitState:
-    """The state of one fit: all that changes from step to step; the same in every process of a group.
+    """The state of one fit: all that changes from step to step, which is the same in every process of a group.
 
-    A step raises `LostWorker` before anything has changed.
+    A step that loses a worker raises `LostWorker` before weights, optimiser or counters have changed.
+
+    Args:
+        corpus: The documents of the fit.
+        held_out: The held-out documents.
+        spec: The spec of the transformer.
+        vocab: The vocabulary of the ids.
+        group: The processes of the fit.
     """
 
     def __init__(

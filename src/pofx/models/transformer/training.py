@@ -64,6 +64,9 @@ def train(
         resume: Whether to continue from `checkpoint`. A `RuntimeWarning` says if it was written under other arithmetic.
         workers: How many processes share each step, this process included.
 
+    Returns:
+        The model, with the weights of the lowest loss on the held-out texts, or the last weights where none is held out.
+
     Raises:
         BadValue: The checkpoint is of another fit, there is nothing to predict, or a process of the fit ended.
         BadSource: The checkpoint is missing or damaged.
@@ -106,6 +109,9 @@ def train(
 
 def help_train(group: Group) -> None:
     """Take part in the fit of process 0, with nothing to read or write.
+
+    Args:
+        group: The group, in which this process is not number 0.
 
     Raises:
         LostWorker: Another process ended before the fit did.

@@ -1,1 +1,1 @@
-"""Fits by several processes, on one machine or on several: the same steps as in one process, each taken together."""
+"""Fits by several processes, on one machine or on several: all processes take each step together."""

@@ -26,8 +26,8 @@ class LostWorker(Exception):
 class Group:
     """The processes of one fit, of which this process is number `rank`; process 0 reads, writes and reports.
 
-    Every method is a collective: all processes call the same methods in the same order, and none returns before all have
-    called. All processes get the same bits.
+    Every method is a collective: all processes call the same methods in the same order, and no call returns before all
+    processes have called. All processes get the same bits. Each method raises `LostWorker` where another process has ended.
 
     Args:
         gloo: The process group of torch; None for a group of this process alone.
@@ -46,7 +46,7 @@ class Group:
         return tensor
 
     def copy_first(self, tensors: Iterable[Tensor]) -> None:
-        """Replace tensors by those of process 0."""
+        """Replace tensors by the tensors of process 0, which have the same shapes."""
         if self._gloo is not None:
             for tensor in tensors:
                 whole = tensor.detach().contiguous()
@@ -55,7 +55,7 @@ class Group:
                     tensor.copy_(whole)
 
     def first_bytes(self, data: bytes = b"") -> bytes:
-        """Return the bytes that process 0 passed."""
+        """Return the bytes that process 0 passed; the arguments of other processes are not read."""
         size = torch.tensor([len(data)])
         self.copy_first([size])
         sent = torch.zeros(int(size), dtype=torch.uint8)
@@ -70,7 +70,7 @@ class Group:
         return here if self._gloo is None else bool(self.add(torch.tensor([int(here)])).item())
 
     def texts(self, here: str) -> list[str]:
-        """Return the text that each process passed, cut to 512 bytes."""
+        """Return the text that each process passed, in the order of the ranks, each cut to 512 bytes of UTF-8."""
         table = torch.zeros(self.size, _TEXT, dtype=torch.uint8)
         own = here.encode("utf-8")[:_TEXT]
         table[self.rank, : len(own)] = torch.tensor(list(own), dtype=torch.uint8)
@@ -99,7 +99,12 @@ def first_sentence(message: str) -> str:
 def share(lengths: Iterable[int], rank: int, size: int) -> list[int]:
     """Return the indices of the pieces that process `rank` reads, in order; the loads of the processes are about equal.
 
-    The longest piece that is left goes to the process with the fewest tokens, so each process can find its own pieces.
+    The longest piece that is left goes to the process with the fewest tokens. All processes compute the same shares.
+
+    Args:
+        lengths: The tokens of each piece.
+        rank: The number of the process.
+        size: The number of processes.
     """
     of = list(lengths)
     loads, mine = [0] * size, []

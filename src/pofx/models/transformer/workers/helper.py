@@ -1,4 +1,4 @@
-"""A process that takes part in a fit by `--workers`: it reads no file and writes none; process 0 tells it all."""
+"""A helper: a process that takes part in a fit by `--workers`, reads and writes no file, and learns all from process 0."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ def main() -> None:
 
 def help_torchrun(place: Torchrun) -> None:
     """Take part in the fit of process 0 of `torchrun`.
+
+    Args:
+        place: The place of this process, whose rank is above 0.
 
     Raises:
         BadValue: The connection to another process ended before the fit did.

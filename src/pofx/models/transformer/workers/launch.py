@@ -50,7 +50,11 @@ class Crew:
     directory: Path = Path()
 
     def describe_loss(self, cause: str) -> str:
-        """Tell which worker ended, and how; `cause` is the word of gloo, for a worker on another machine."""
+        """Return which worker ended, and how, as the end of an error message.
+
+        Args:
+            cause: The message of gloo, which stands in the text where no process of this machine ended.
+        """
         until = time.monotonic() + _LAST_WORDS / 2
         while self.helpers and all(p.poll() is None for p in self.helpers) and time.monotonic() < until:
             time.sleep(0.05)
@@ -77,6 +81,9 @@ def open_crew(workers: int) -> Iterator[Crew]:
 
     Args:
         workers: How many processes take part, this process included.
+
+    Yields:
+        The group, and the processes that were started here.
 
     Raises:
         BadValue: `torchrun` started another number of processes, or a process ended before the fit began.
@@ -125,7 +132,7 @@ def join_torchrun(place: Torchrun) -> Group:
         gloo = dist.ProcessGroupGloo(own, rank, size, PATIENCE)
     except RuntimeError as e:
         raise BadValue(
-            f"expected to reach the other processes of torchrun, got: {first_sentence(str(e))}",
+            f"expected an answer of the other processes of torchrun, got: {first_sentence(str(e))}",
             "check the address and port of torchrun, and GLOO_SOCKET_IFNAME, the name of the network interface",
             argument="workers",
         ) from None
@@ -133,7 +140,13 @@ def join_torchrun(place: Torchrun) -> Group:
 
 
 def join_local(rank: int, size: int, directory: Path) -> Group:
-    """Join the processes on this machine that share `directory`, over 127.0.0.1."""
+    """Join the processes on this machine that share `directory`, over 127.0.0.1.
+
+    Args:
+        rank: The number of this process, from 0.
+        size: The number of processes.
+        directory: The directory in which the processes find each other.
+    """
     options = dist.ProcessGroupGloo._Options()
     options._devices = [dist.ProcessGroupGloo.create_device(hostname="127.0.0.1")]
     options._timeout = PATIENCE

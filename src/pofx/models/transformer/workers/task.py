@@ -28,14 +28,14 @@ from pofx.vocab.vocabulary import Vocab
 
 
 class NumberVocab(Vocab):
-    """Ids without spellings: all that a process needs that reads no text."""
+    """Ids without spellings, which suffice for a process that reads no text."""
 
     def __init__(self, size: int, end: int | None) -> None:
         self.size, self.end = size, end
         self.token_bytes = (b"",) * size
 
     def encode(self, text: str | bytes) -> list[int]:
-        """No text is read."""
+        """Raise `NotImplementedError`, since a helper reads no text."""
         raise NotImplementedError
 
 
@@ -47,7 +47,7 @@ class Task:
         documents: The ids of each document.
         validation: The ids of the held-out documents.
         spec: The spec.
-        vocab: The vocabulary; in other processes than process 0 its ids alone.
+        vocab: The vocabulary; in processes other than process 0 a `NumberVocab` of the same size.
     """
 
     documents: Sequence[NDArray[Any]]
@@ -57,7 +57,11 @@ class Task:
 
 
 def send_task(task: Task, group: Group) -> None:
-    """Tell the other processes what is fitted.
+    """Tell the other processes what is fitted; a group of one process does nothing.
+
+    Args:
+        task: What is fitted.
+        group: The group, in which this process is number 0.
 
     Raises:
         BadValue: Another process computes by other arithmetic, so the processes would not have the same weights.
@@ -86,7 +90,14 @@ def send_task(task: Task, group: Group) -> None:
 
 
 def receive_task(group: Group) -> Task | None:
-    """Receive what is fitted; None where this process computes by other arithmetic than process 0."""
+    """Receive what is fitted.
+
+    Args:
+        group: The group, in which this process is not number 0.
+
+    Returns:
+        The task; None where any process computes by other arithmetic than process 0, so that no fit begins.
+    """
     head = json.loads(group.first_bytes())
     spec = TransformerSpec(**head["spec"])
     said = group.texts("; ".join(list_differences([head["arithmetic"]], _arithmetic(spec))))
