@@ -164,6 +164,23 @@ def test_the_first_steps_are_those_of_one_process(workers: int) -> None:
         assert b.train_nats == pytest.approx(a.train_nats, abs=1e-5)
 
 
+@pytest.mark.thorough
+@pytest.mark.usefixtures("in_threads")
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_losses_differ_by_no_more_than_those_of_seeds(workers: int) -> None:
+    texts, held_out, found = corpus(400), corpus(60, 1), {1: [0.0] * 5, workers: [0.0] * 5}
+    for n, of_seed in found.items():
+        for seed in range(5):
+            seen: list[FitProgress] = []
+            spec = replace(FIT, seed=seed)
+            train(texts, spec, CHARS, validation=held_out, progress=seen.append, workers=n)
+            assert seen[-1].best_bits_per_byte is not None
+            of_seed[seed] = seen[-1].best_bits_per_byte
+    low, high = min(found[1]), max(found[1])
+    assert abs(np.mean(found[workers]) - np.mean(found[1])) <= (high - low) / 2
+    assert all(low - (high - low) <= loss <= high + (high - low) for loss in found[workers])
+
+
 @pytest.mark.usefixtures("in_threads")
 def test_the_validation_loss_is_the_same_number_whoever_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Optimiser, "step", lambda self, scale: None)  # so that all have the first weights
