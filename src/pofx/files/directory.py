@@ -12,8 +12,10 @@ from typing import Any
 
 from pofx.errors import BadSource
 from pofx.files.atomic import replaced_directory
+from pofx.files.cache import sha256
 from pofx.files.json_file import read_object
 
+_LARGE = 1 << 20
 MOST_CARD = 1 << 20  # bytes of a card, the file that marks a directory as an output of pofx
 
 
@@ -120,3 +122,16 @@ def file_sha256(path: Path) -> str:
         raise BadSource(
             f"{path}: expected a readable file, got: {e.strerror or e}", "check its permissions"
         ) from None
+
+
+def content_sha256(file: Path) -> str:
+    """Return the hash of a file; the hash of a large file is remembered, so that later loads need not read the file."""
+    try:
+        return sha256(file) if is_large(file) else file_sha256(file)
+    except OSError:
+        return file_sha256(file)  # which says why the file cannot be read
+
+
+def is_large(file: Path) -> bool:
+    """Return whether a file is hashed once, and then remembered; a smaller file is read faster than the cache."""
+    return file.stat().st_size >= _LARGE

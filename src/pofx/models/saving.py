@@ -7,12 +7,20 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pofx.errors import BadSource, BadValue
-from pofx.files.cache import sha256
-from pofx.files.directory import MOST_CARD, card_seal, check_output_directory, file_sha256, replaced_output
+from pofx.files.directory import (
+    MOST_CARD,
+    card_seal,
+    check_output_directory,
+    content_sha256,
+    file_sha256,
+    is_large,
+    replaced_output,
+)
 from pofx.files.json_file import read_object
 from pofx.files.urls import check_local
 from pofx.lm.fitted_documents import FittedDocuments
@@ -23,14 +31,13 @@ from pofx.vocab.vocabulary import Vocab
 
 if TYPE_CHECKING:
     from pofx.models.ngram.external.fit import ExternalFit, Unit
+    from pofx.models.ngram.quantized import Quantization
 
 FORMAT = 1
 CARD = "pofx.json"
 RECORD = "fitted.safetensors"  # hashes of the documents; a model without this file is read as before
 # A card must have the hash of each of these files, or a damaged file would pass unnoticed.
 HASHED = ("config.json", "model.safetensors", "tokenizer.json")
-# Files from so many bytes on are hashed once, and then remembered; a smaller file is read faster than the cache.
-_LARGE = 1 << 20
 
 
 def save(lm: LM, directory: str | Path) -> None:
@@ -142,6 +149,7 @@ def fit_and_save(
         BadSource: There are no documents, the directory cannot be written, or the disk is full.
     """
     from pofx.models.ngram.external.fit import fit_to_files
+    from pofx.models.ngram.files import quantize_files
     from pofx.models.ngram.model import window_of
 
     check_target(directory)
@@ -153,7 +161,8 @@ def fit_and_save(
             scratch.mkdir()
             done = fit_to_files(units, spec, vocab, part, scratch, memory, workers)
             shutil.rmtree(scratch, ignore_errors=True)
-            write_around(part, "ngram", vocab, spec.begin, str(window_of(spec.bound)), done.record, {})
+            told = _told(None if spec.quantize is None else quantize_files(part, spec, vocab))
+            write_around(part, "ngram", vocab, spec.begin, str(window_of(spec.bound)), done.record, told)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return done
@@ -201,7 +210,7 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
     if isinstance(lm, NgramLM):
         from pofx.models.ngram import files as ngram_files
 
-        return "ngram", lambda part: ngram_files.to_files(lm, part), {}
+        return "ngram", lambda part: ngram_files.to_files(lm, part), _told(lm.levels.quantization)
     if isinstance(lm, UnboundedLM):
         return "ngram-unbounded", lambda part: unbounded_files.to_files(lm, part), {}
     # A transformer exists only where its module is loaded, so this test does not load torch for an n-gram.
@@ -214,6 +223,10 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
         f"expected a fitted n-gram or transformer to save, got {type(lm).__name__}",
         "save the models inside the transform, and apply the transform again after loading",
     )
+
+
+def _told(quantization: Quantization | None) -> dict[str, Any]:
+    return {} if quantization is None else {"quantization": asdict(quantization)}
 
 
 def read_card(directory: Path) -> dict[str, Any]:
@@ -245,7 +258,7 @@ def read_directory(directory: Path) -> LM:
         file = directory / Path(name).name
         if not file.is_file():
             raise BadSource(f"{file}: expected this file of the model, got none", "copy the whole directory")
-        if _content_hash(file) != expected:
+        if content_sha256(file) != expected:
             raise BadSource(
                 f"{file}: expected content with the hash in {CARD}, got other content",
                 "copy or fit it again",
@@ -254,18 +267,6 @@ def read_directory(directory: Path) -> LM:
     own = card_seal({name: h for name, h in card["sha256"].items() if name != RECORD})
     fitted = (read_record(directory / RECORD),) if RECORD in card["sha256"] else ()
     return _of_family(directory, card, own).with_info(fingerprint=own, fitted=fitted)
-
-
-def _content_hash(file: Path) -> str:
-    """Return the hash of a file; the hash of a large file is remembered, so that later loads need not read the file."""
-    try:
-        return sha256(file) if _is_large(file) else file_sha256(file)
-    except OSError:
-        return file_sha256(file)  # which says why the file cannot be read
-
-
-def _is_large(file: Path) -> bool:
-    return file.stat().st_size >= _LARGE
 
 
 def _of_family(directory: Path, card: dict[str, Any], content: str) -> LM:
@@ -277,9 +278,8 @@ def _of_family(directory: Path, card: dict[str, Any], content: str) -> LM:
     if card.get("family") == "ngram":
         from pofx.models.ngram import files as ngram_files
 
-        return ngram_files.from_files(
-            directory, config, vocab, begin, content if _is_large(directory / "model.safetensors") else None
-        )
+        large = is_large(directory / "model.safetensors")
+        return ngram_files.from_files(directory, config, vocab, begin, content if large else None)
     if card.get("family") == "ngram-unbounded":
         from pofx.models.ngram.unbounded import files as unbounded_files
 

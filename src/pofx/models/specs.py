@@ -35,6 +35,7 @@ class NgramSpec:
         prune: For Kneser-Ney, how often n-grams of length 1, 2, … may be counted and are still left out of the model, such
             as (0, 0, 1, 2). The first number is 0, and the numbers do not fall. The last number holds for all longer
             n-grams. The distributions sum to 1 nevertheless. () leaves nothing out.
+        quantize: 8 for probabilities and weights of 8 bits, in a smaller file; None for 64 bits. Only for Kneser-Ney.
 
     Raises:
         BadValue: A field is out of its range.
@@ -49,6 +50,7 @@ class NgramSpec:
     begin: bool = True
     end: bool = True
     prune: tuple[int, ...] = ()
+    quantize: int | None = None
 
     def __post_init__(self) -> None:
         if self.order is not None:
@@ -72,6 +74,16 @@ class NgramSpec:
         for name in ("begin", "end"):
             object.__setattr__(self, name, check_bool(name, getattr(self, name)))
         object.__setattr__(self, "prune", self._thresholds())
+        if self.quantize is not None:
+            bits = check_whole_number("quantize", self.quantize, 8, 8, "leave the bits out for 64 bits")
+            object.__setattr__(self, "quantize", bits)
+            if self.smoothing != "kneser-ney" or self.order is None:
+                raise BadValue(
+                    f"expected 'kneser-ney' with a bound on the order for numbers of {bits} bits, got "
+                    f"{self.smoothing!r} and order {self.order}",
+                    "leave the bits out",
+                    argument="quantize",
+                )
 
     def _thresholds(self) -> tuple[int, ...]:
         """Return the thresholds of pruning as a tuple of `int`; `BadValue` where they are no thresholds of this spec."""

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 import pofx
 from pofx.corpus.builtin import builtin_documents
-from pofx.models import saving
+from pofx.files import directory
 from pofx.models.ngram import files
 from pofx.models.specs import NgramSpec
 from saved_models import PROBES, vouch
@@ -24,13 +24,13 @@ DERIVED = ("parent", "values", "rows")
 @pytest.fixture(scope="module", params=SPECS, ids=lambda spec: f"{spec.order}-{spec.smoothing}")
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("mapped") / "model"
-    pofx.save(pofx.fit(builtin_documents()[:200], request.param), home)
+    pofx.save(pofx.fit(builtin_documents()[:40], request.param), home)
     return home
 
 
 def _numbers(lm):
     given = "t" if lm.begin.known == "none" else ""
-    texts = [*PROBES, *builtin_documents()[190:210]]
+    texts = [*PROBES, *builtin_documents()[30:50]]
     logp = np.concatenate([s.logp for s in pofx.score(lm, texts, given)])
     state = lm.extend(lm.start(2), np.array([[116, 104], [104, 101]]))
     return logp.tobytes(), np.asarray(state.logp).tobytes()
@@ -66,7 +66,7 @@ def test_an_older_file_without_groups_is_read(model: Path, tmp_path: Path) -> No
 def remembering(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model in its own cache, whose numbers a first load has checked."""
     monkeypatch.setenv("POFX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(saving, "_LARGE", 0)
+    monkeypatch.setattr(directory, "_LARGE", 0)
     monkeypatch.setattr("pofx.files.cache._RACY", -1.0)
     pofx.save(pofx.load(model), tmp_path / "model")
     pofx.load(tmp_path / "model")
@@ -80,7 +80,7 @@ def test_a_later_load_reads_no_number(remembering: Path, monkeypatch: pytest.Mon
     expected = _numbers(pofx.load(remembering))
     monkeypatch.setattr(files, "check_numbers", never)
     monkeypatch.setattr("pofx.files.cache._digest", never)
-    monkeypatch.setattr(saving, "file_sha256", never)
+    monkeypatch.setattr(directory, "file_sha256", never)
     lm = pofx.load(remembering)
     assert "_found" not in vars(lm.levels.history)
     assert sorted(lm.table._group) == sorted(lm.table._first) == [0]
@@ -100,7 +100,7 @@ def test_a_changed_file_is_noticed_though_its_size_and_time_stay(remembering: Pa
 
 
 @pytest.mark.parametrize("part", DERIVED)
-@pytest.mark.parametrize("number", [-1, 0, 1, 2**31 - 1])
+@pytest.mark.parametrize("number", [-1, 1, 2**31 - 1])
 def test_groups_of_another_table_are_refused(model: Path, tmp_path: Path, part: str, number: int) -> None:
     """A group outside the table would read outside its columns."""
     pofx.save(pofx.load(model), tmp_path / "hostile")

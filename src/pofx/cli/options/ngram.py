@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -73,18 +74,29 @@ def vocab_option(condition: str = "") -> Callable[[F], F]:
     )
 
 
-def prune_option(function: F) -> F:
-    """Give a verb --prune, a tuple of thresholds."""
-    option = click.option(
+def compact_options(function: F) -> F:
+    """Give a verb --prune and --quantize, as the one argument `compact`: the thresholds, and the bits or None."""
+
+    @functools.wraps(function)
+    def with_both(*args: Any, prune: tuple[int, ...], quantize: str | None, **others: Any) -> Any:
+        return function(*args, compact=(prune, quantize and int(quantize)), **others)
+
+    bits = click.option(
+        "--quantize",
+        type=click.Choice(["8"]),
+        help="ngram: store probabilities and weights in 8 bits, and make the distributions sum to 1 again; pofx.json "
+        "says how far they changed.",
+    )
+    thresholds = click.option(
         "--prune",
         cls=Numbers,
         default="",
         callback=_thresholds,
         metavar="N …",
-        help="Leave out the n-grams of length 1, 2, … that were counted at most N times, such as 0 0 1 2 (KenLM's --prune). "
-        "The first N is 0, since every token stays; the last N holds for all longer n-grams.",
+        help="ngram: leave out the n-grams of length 1, 2, … that were counted at most N times, such as 0 0 1 2 "
+        "(KenLM's --prune). The first N is 0, since every token stays; the last N holds for all longer n-grams.",
     )
-    return option(function)
+    return bits(thresholds(with_both))  # type: ignore[return-value]
 
 
 def _thresholds(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.prefix_table import Index, PrefixTable
+from pofx.models.ngram.quantized import numbers_at
 from pofx.models.ngram.smoothing import Levels
 
 
@@ -40,7 +41,7 @@ class Backoff:
             history_length = np.where(whole, history_length, -1)
         for k in range(1, self.order + 1):
             some = np.flatnonzero(token_length == k)
-            p[some] = levels.prob[k][groups[k][at[some]]]
+            p[some] = numbers_at(levels.prob[k], groups[k][at[some]], groups[k - 1][at[some] - 1])
         with np.errstate(divide="ignore"):
             logp: NDArray[np.float64] = np.log(p)
             for k in range(self.order):
@@ -93,7 +94,10 @@ class Backoff:
             # History g has the n-grams offsets[g] … offsets[g] + n_children − 1; the ranges are laid end to end.
             ends = np.cumsum(n_children)
             flat = np.arange(ends[-1]) + np.repeat(offsets[group] - ends + n_children, n_children)
-            out[np.repeat(some, n_children), tokens[flat]] = levels.prob[k + 1][order[flat]]
+            owners = np.repeat(group, n_children)
+            out[np.repeat(some, n_children), tokens[flat]] = numbers_at(
+                levels.prob[k + 1], order[flat], owners
+            )
         if not exponent:
             with np.errstate(divide="ignore"):
                 np.log(out, out=out)

@@ -141,6 +141,6 @@ def _words(backoff: Backoff, history: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _always_can_end(levels: Levels) -> bool:
     """Return whether every token, EOS among them, has positive probability after every history."""
-    weights = all(bool(np.all(w > 0)) for w in levels.weight.values())
+    weights = all(bool(np.all(np.asarray(w) > 0)) for w in levels.weight.values())
     seen = all(bool(np.all(levels.prob[k][s] > 0)) for k, s in levels.seen.items())
     return weights and seen and bool(levels.prob[0][0] > 0)

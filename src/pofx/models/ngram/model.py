@@ -21,6 +21,7 @@ from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import shorten_histories, termination
 from pofx.models.ngram.counting import Codes, closed, count_ngrams
 from pofx.models.ngram.pruning import prune_table
+from pofx.models.ngram.quantized import quantize_levels
 from pofx.models.ngram.smoothing import Levels, smooth
 from pofx.models.specs import NgramSpec
 from pofx.values import check_ids
@@ -72,7 +73,7 @@ class NgramLM(LM):
         out = np.ones(self.codes.begin + 1)
         if self.order > 1:
             newest = self.table.packing.code(self.table.words[self.table.first(1)], 0)
-            out[newest.astype(np.int64)] = self.levels.weight[1]
+            out[newest.astype(np.int64)] = np.asarray(self.levels.weight[1])
         return out
 
     def start(self, n: int) -> State:
@@ -230,4 +231,6 @@ def fit_ngram(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab: Vo
     levels = smooth(counts, vocab.size, spec.smoothing, spec.alpha, Codes(vocab.size).begin, spec.prune)
     if any(spec.prune):
         table, levels = prune_table(table, levels)
+    if spec.quantize:
+        levels = quantize_levels(levels, {k: table.parent(k) for k in range(2, spec.bound + 1)})
     return NgramLM(vocab, table, levels, spec.begin)

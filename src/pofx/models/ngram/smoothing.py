@@ -15,13 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.prefix_table import PackedStrings, PrefixTable
 from pofx.models.ngram.counting import Counts
+
+if TYPE_CHECKING:
+    from pofx.models.ngram.quantized import Quantization
 
 Probs = NDArray[np.float64]
 
@@ -37,6 +40,7 @@ class Levels:
         seen: For k = 1 … order, whether each n-gram was an event and is not pruned.
         chain: Whether an unseen token falls back to the next shorter history; else it falls back to 1/V at once.
         discounts: For Kneser–Ney, for each k the discounts of n-grams that were counted once, twice and more often.
+        quantization: How far numbers of 8 bits are from those before; None for numbers of 64 bits.
     """
 
     prob: dict[int, Probs]
@@ -45,6 +49,7 @@ class Levels:
     seen: dict[int, NDArray[np.bool_]]
     chain: bool = True
     discounts: dict[int, tuple[float, float, float]] | None = None
+    quantization: Quantization | None = None
 
 
 def smooth(

@@ -41,7 +41,7 @@ def survival_by_backoff(backoff: Backoff, end: int, lengths: Sequence[int]) -> t
         after: dict[int, NDArray[np.float64]] = {}
         for k, step in enumerate(steps):
             whole = shorter if k == 0 else after[k - 1][up[k]]
-            after[k] = levels.weight[k] * (whole - step.shared(alive)) + step.own(alive)
+            after[k] = np.asarray(levels.weight[k]) * (whole - step.shared(alive)) + step.own(alive)
         alive = after
         out[t - 1] = float(alive[min(1, order - 1)][start])
     return tuple(out[n] for n in lengths if n in out)

@@ -9,7 +9,7 @@ import click
 
 from pofx.cli.options import arguments, ngram
 from pofx.cli.options.layout import Layout, layout_options, tally
-from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, prune_option, vocab_option
+from pofx.cli.options.ngram import check_alpha, check_family, compact_options, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Written, model_finished
 from pofx.cli.output.fit_report import ProgressPrinter, Read, print_report
@@ -19,7 +19,7 @@ from pofx.models.specs import SIZES, NgramSpec
 
 # Options that only one family uses. With another family such an option is a mistake, which nobody would notice.
 ONLY = {
-    "ngram": ("order", "smoothing", "alpha", "prune", "memory"),
+    "ngram": ("order", "smoothing", "alpha", "prune", "quantize", "memory"),
     "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume"),
 }
 
@@ -79,7 +79,7 @@ def _finished(out: Path, values: Values) -> bool:
     help="Write the held-out documents to FILE, as JSONL.",
 )
 @ngram_options("ngram")
-@prune_option
+@compact_options
 @click.option(
     "--workers",
     type=Whole(1, 1024),
@@ -148,7 +148,7 @@ def command(
     order: int | None,
     smoothing: str,
     alpha: float,
-    prune: tuple[int, ...],
+    compact: tuple[tuple[int, ...], int | None],
     workers: int | None,
     memory: int | None,
     layers: int,
@@ -185,7 +185,7 @@ def command(
     check_target(out)
     spec: Spec
     if family == "ngram":
-        spec = NgramSpec(order, smoothing, alpha, vocab, not no_begin, not no_end, prune)
+        spec = NgramSpec(order, smoothing, alpha, vocab, not no_begin, not no_end, *compact)
     else:
         spec = TransformerSpec(
             layers, width, heads, context, vocab, not no_begin, not no_end, seconds, epochs, seed
