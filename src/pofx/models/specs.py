@@ -138,7 +138,7 @@ class TransformerSpec:
         end: Whether EOS is the last event of every text, so that texts end.
         seconds: The wall time of the training, seconds; 60 where `epochs` is not given either.
         epochs: How often to read the documents, in place of `seconds`. Two fits by epochs are equal to the bit on one
-            thread.
+            thread, and with one number of workers.
         seed: The seed of the first weights and of the order of documents.
         tie: Whether the embedding is the output matrix, too.
 

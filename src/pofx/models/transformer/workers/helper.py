@@ -31,17 +31,23 @@ def main() -> None:
         _help(rank, size, directory)
 
 
-def help_torchrun(place: Torchrun) -> None:
+def help_torchrun(place: Torchrun) -> int:
     """Take part in the fit of process 0 of `torchrun`.
 
     Args:
         place: The place of this process, whose rank is above 0.
+
+    Returns:
+        The exit code.
 
     Raises:
         BadValue: The connection to another process ended before the fit did.
     """
     try:
         help_train(join_torchrun(place))
+        return 0
+    except Interrupted:
+        return 130  # process 0 says so
     except LostWorker as e:
         raise BadValue(
             f"expected processes that live until the fit ends, got no answer of another process ({e})",
