@@ -38,14 +38,18 @@ def write_arpa(lm: NgramLM, path: str | Path) -> None:
         path: The file to write; it is packed where the name ends in .gz.
 
     Raises:
-        BadValue: The model is no n-gram, or has additive smoothing of order > 1, which does not back off to shorter
+        BadValue: The model is no n-gram with an order, or has additive smoothing of order > 1, which backs off to no shorter
             histories.
 
     Right: `pofx.write_arpa(lm, "lm.arpa.gz")`. Wrong: `pofx.write_arpa(pofx.given(lm, "x"), "a.arpa")`, since a transform is
     no n-gram.
     """
     if not isinstance(lm, NgramLM):
-        raise BadValue(f"expected an n-gram model, got {type(lm).__name__}", "only n-grams have an ARPA form")
+        raise BadValue(
+            f"expected an n-gram whose order has a bound, got {type(lm).__name__}",
+            "pass a model that was fitted with an order, such as NgramSpec(order=5)",
+            argument="lm",
+        )
     if not lm.levels.chain and lm.order > 1:
         raise BadValue(
             "expected a model that backs off to shorter histories, got additive smoothing of order "

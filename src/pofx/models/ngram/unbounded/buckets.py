@@ -1,4 +1,4 @@
-"""The kinds of contexts that share weights: by how much was seen, how many tokens differed, and how long the match is."""
+"""The kinds of contexts that share weights: by their branches, their different tokens, and the length of the match."""
 
 from __future__ import annotations
 
@@ -29,24 +29,27 @@ _CLASS_OF_LENGTH, _CLASS_OF_BEYOND = _classes(_LENGTHS), _classes(_BEYOND)
 
 
 def buckets(branches: Index, tokens: Index, length: Index, beyond: Index) -> NDArray[np.int64]:
-    """Return the number of the kind of each context, below `BUCKETS`; kinds of one length stand together, `BEYOND` each.
+    """Return the number of the kind of each context.
 
     Args:
-        branches: How many longer contexts and histories go on from the context.
-        tokens: How many different tokens followed the context.
-        length: How many tokens of the history match.
-        beyond: How many of these lie beyond the parent, the longest context that was seen with other tokens before it.
+        branches: The sum of the branches of all tokens after the context, as in `Followers`, `[n]`.
+        tokens: How many different tokens followed the context, `[n]`.
+        length: How many tokens of the history match, `[n]`.
+        beyond: How many of the matching tokens lie beyond the parent, the next shorter context, `[n]`.
+
+    Returns:
+        `[n]`, from 0 to `BUCKETS` − 1. The `BEYOND` kinds that differ in the class of `beyond` alone stand together.
     """
     return buckets_of_length(branch_kind(branches, tokens), length, beyond)
 
 
 def branch_kind(branches: Index, tokens: Index) -> NDArray[np.int64]:
-    """Return the part of a kind that does not depend on the length of the match."""
+    """Return the part of a kind that does not depend on the length of the match, `[n]`; arguments as in `buckets`."""
     first: NDArray[np.int64] = _CLASS_OF_BRANCHES.take(branches, mode="clip")
     return first * (len(_TOKENS) + 1) + _CLASS_OF_TOKENS.take(tokens, mode="clip")
 
 
 def buckets_of_length(kind: Index, length: Index, beyond: Index) -> NDArray[np.int64]:
-    """Return `buckets` of contexts of a `branch_kind`."""
+    """Return what `buckets` returns, for contexts whose `branch_kind` is `kind`, `[n]`."""
     out: NDArray[np.int64] = kind * (len(_LENGTHS) + 1) + _CLASS_OF_LENGTH.take(length, mode="clip")
     return out * BEYOND + _CLASS_OF_BEYOND.take(beyond, mode="clip")

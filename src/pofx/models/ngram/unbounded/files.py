@@ -28,7 +28,12 @@ _WEIGHTS = {"discounts": (DEEP + 1, 4), "weights": (BUCKETS, 3)}
 
 
 def to_files(lm: UnboundedLM, directory: Path) -> None:
-    """Write config.json and model.safetensors, with float64 probabilities, so that reading returns the same bits."""
+    """Write config.json and model.safetensors, with float64 probabilities, so that reading returns the same bits.
+
+    Args:
+        lm: The model.
+        directory: The directory of both files, which exists.
+    """
     numbers, table = lm.numbers, lm.numbers.table
     tensors: dict[str, NDArray[Any]] = {
         "prob": numbers.prob,
@@ -50,7 +55,16 @@ def to_files(lm: UnboundedLM, directory: Path) -> None:
 
 
 def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: bool) -> UnboundedLM:
-    """Read the files that `to_files` wrote. The columns stand on the file, so that processes share one copy.
+    """Read the files that `to_files` wrote. The columns are mapped from the file, so that processes share one copy.
+
+    Args:
+        directory: The directory of both files.
+        config: The content of config.json.
+        vocab: The vocabulary of the model.
+        begin: Whether the model has an x0.
+
+    Returns:
+        The model, with the bits that were written.
 
     Raises:
         BadSource: A file is damaged, or disagrees with the others.
@@ -110,7 +124,7 @@ def _check_indexes(
     size: int,
     bad: Callable[[str], BadSource],
 ) -> None:
-    """Check that each number that names a row names one that is there, and that climbing ends at the root."""
+    """Check that each number that names a row names an existing row, and that each chain of parents ends at the root."""
     nodes, pairs, histories = sizes
     depth, parent, key = tensors["depth"], tensors["parent"], tensors["key"]
     if not nodes or depth[0] != 0 or parent[0] != -1:

@@ -15,9 +15,9 @@ class Followers:
     """The pairs of a context and a token that followed the context, in the order of their keys.
 
     Attributes:
-        level: `[nodes]`, how many nodes lie above each node.
+        level: `[nodes]`, how many nodes lie above each node; 0 for the root.
         key: `[pairs]`, the node times the size of the vocabulary, plus the token.
-        branches: `[pairs]`, how many of the next longer contexts and histories the token followed.
+        branches: `[pairs]`, how many children of the node the token followed: next longer contexts, and single histories.
         events: `[pairs]`, how often the token followed the context.
         to: `[pairs]`, the node of the context with the token appended; −1 − i for history i alone; −1 − n, where n is the
             number of histories, if no event followed.
@@ -39,6 +39,9 @@ def followers_of(contexts: Contexts, size: int, longest: int = LONGEST) -> Follo
         contexts: The contexts.
         size: The number of outcomes of the vocabulary.
         longest: As in `contexts_of`.
+
+    Returns:
+        The pairs of all contexts.
     """
     tree, n = contexts.tree, len(contexts.token)
     level = _levels(tree.parent)

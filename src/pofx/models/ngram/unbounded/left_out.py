@@ -17,13 +17,13 @@ from pofx.models.ngram.unbounded.table import ContextTable
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One step of many paths from the longest context towards the empty one.
+    """One step of many paths from the longest context towards the empty context; each array is `[events of the step]`.
 
     Attributes:
-        event: The number of each event whose path has this step.
+        event: The place in the sample of each event whose path has this step.
         bucket: The kind of the context of each event.
-        branches: The share of branches that the token of the event has after the context.
-        events: The share of events that the token has.
+        branches: The share of branches that the token of the event has after the context, 0 to 1.
+        events: The share of events that the token of the event has after the context, 0 to 1.
     """
 
     event: Index
@@ -35,17 +35,21 @@ class Stage:
 def left_out_paths(
     contexts: Contexts, followers: Followers, table: ContextTable, sample: Index
 ) -> Iterator[Stage]:
-    """Yield the steps of the paths of some events, each with its own event left out of all counts.
+    """Yield the steps of the paths of some events, where each path leaves its own event out of all counts.
 
-    Without its history, an event lies at the parent of the history. If the parent had two children, the parent is no
-    context without the event, and the history ends on the way to the other child. The event was one branch of the parent.
-    It was a branch of the next shorter context, too, only if the parent has the token no longer, and so on.
+    A model without the event has the parent of the history as the longest context. If the parent had only two children, this
+    model has no such context, and the history matches a part of the way to the other child. The event was one branch of the
+    parent. The event was a branch of the next shorter context, too, if no other event gave the parent the same token, and so
+    on.
 
     Args:
         contexts: The histories.
-        followers: The pairs.
-        table: The same as a table.
-        sample: The histories of the events.
+        followers: The pairs of contexts and tokens.
+        table: The table of the same pairs.
+        sample: The histories of the events, `[n]`.
+
+    Yields:
+        The steps, from the longest contexts to the empty context.
     """
     tree, at = contexts.tree, np.arange(len(sample))
     token, node = contexts.token[sample], tree.leaf_parent[sample]
@@ -83,7 +87,10 @@ def left_out_paths(
 
 
 def _siblings(contexts: Contexts, node: Index, sample: Index) -> tuple[Index, Index]:
-    """Return the other child of each history's parent, and whether there is exactly one; not of the root."""
+    """Return the other child of the parent of each history, `[n]`, and whether the parent has exactly two children, `[n]`.
+
+    A child is a node, or −1 − i for history i. The root never counts as a parent of two.
+    """
     tree, n = contexts.tree, len(contexts.token)
     inner = np.arange(1, len(tree.depth))
     children = np.bincount(tree.leaf_parent, minlength=len(tree.depth))
@@ -98,7 +105,18 @@ def _siblings(contexts: Contexts, node: Index, sample: Index) -> tuple[Index, In
 def _without(
     table: ContextTable, event: Index, node: Index, pair: Index, gone: np.ndarray
 ) -> tuple[Stage, np.ndarray]:
-    """Return the step of events at their nodes, with their own counts left out, and whether the token is gone there."""
+    """Return the step of events at their nodes, with their own counts left out.
+
+    Args:
+        table: The table.
+        event: The place in the sample of each event, `[m]`.
+        node: The context of each event, `[m]`.
+        pair: The pair of the context and the token of each event, `[m]`.
+        gone: Whether the child on the path loses the token with the event, so that the context loses a branch, `[m]`.
+
+    Returns:
+        The step, and whether the context itself loses the token, `[m]`.
+    """
     one = gone.astype(np.int64)
     count, total = table.branches[pair].astype(np.int64), table.all_branches[node]
     row = table.discounts[table.discount_class[node]]

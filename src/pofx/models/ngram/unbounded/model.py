@@ -39,10 +39,14 @@ class UnboundedLM(LM):
 
         p(x) = Π_i p(x_i | h_i),   h_i the longest end of x0, x_1, …, x_{i−1} that the training text has
 
-    The distributions sum to 1 after every history, and no token has probability 0. A model needs no window rule.
+    The distributions sum to 1 after every history, and no token has probability 0. The model has no window, so a text may
+    have any length.
 
     Attributes:
         numbers: The contexts and their probabilities.
+
+    Right: `pofx.fit(documents, NgramSpec(order=None))`. Wrong: `pofx.write_arpa` of such a model, since an ARPA file has an
+    order.
     """
 
     def __init__(self, vocab: Vocab, numbers: Smoothed, begin: bool) -> None:
@@ -140,6 +144,9 @@ def fit_unbounded(documents: Iterable[NDArray[np.int64]], spec: NgramSpec, vocab
         documents: The token ids of each document, without x0 and EOS; the fit adds EOS, if the vocabulary has EOS.
         spec: The spec, whose order is None.
         vocab: The vocabulary of the ids.
+
+    Returns:
+        The model.
     """
     whole = (closed(ids, vocab.end) for ids in documents)
     contexts = contexts_of(whole, vocab.size, spec.begin)

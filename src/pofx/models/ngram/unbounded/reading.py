@@ -40,11 +40,11 @@ class _Stretches:
 
     Attributes:
         begin: Where each stretch begins.
-        end: Where it ends.
-        stop: Where its part that has been read begins.
-        place: The place of the match at its end.
-        length: The length of that match.
-        known: Whether that match is the match of the whole history.
+        end: Where each stretch ends.
+        stop: Where the part of each stretch that has been read begins.
+        place: The place of the match at the end of each stretch.
+        length: The length of this match.
+        known: Whether this match is the match of the whole history.
     """
 
     begin: Index
@@ -58,14 +58,17 @@ class _Stretches:
 def read(numbers: Smoothed, flat: NDArray[np.int64], lengths: Index) -> Reading:
     """Read texts, and report p of each token.
 
-    A stretch of a text is read from a few tokens before it, from the empty match. The matches are those of the whole history
-    from the first match on that is shorter than what was read. The tokens before that are read again, after the end of the
-    stretch before.
+    The reading of a stretch begins a few tokens before the stretch, with the empty match. As soon as a match is shorter than
+    the tokens that were read, this match and all later matches are those of the whole history. The earlier tokens of the
+    stretch are read again when the match at the end of the stretch before is known.
 
     Args:
         numbers: The model.
         flat: The tokens of all texts.
         lengths: `[texts]`, the number of tokens of each text.
+
+    Returns:
+        p of each token, and the match before each token.
     """
     total = len(flat)
     out = Reading(np.zeros(total), np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64))
@@ -100,7 +103,7 @@ def read(numbers: Smoothed, flat: NDArray[np.int64], lengths: Index) -> Reading:
 def _read_some(
     numbers: Smoothed, flat: Index, out: Reading, rows: _Stretches, some: Index, start: Index
 ) -> None:
-    """Read some stretches from `start` on, up to the parts that have been read."""
+    """Read some stretches from `start` on, up to the parts that have been read, and write to `out` and `rows`."""
     place, length, known = rows.place[some], rows.length[some], rows.known[some]
     begin, end = rows.begin[some], rows.stop[some]
     stop = np.where(known, begin, end)

@@ -83,11 +83,11 @@ class ContextTable:
         set_(self, "kind", branch_kind(self.all_branches, np.diff(self.first)).astype(np.int16))
 
     def length_above(self, node: Index) -> Index:
-        """Return the length of the parent of each node; 0 for the root."""
+        """Return the length of the parent of each node, `[q]`; 0 for the root."""
         return np.where(node > 0, self.depth[self.parent[node]], 0).astype(np.int64)
 
     def find(self, node: Index, token: Index) -> Index:
-        """Return the pair of each node and token; −1 where the token did not follow the context."""
+        """Return the pair of each node and token, `[q]`; −1 where the token did not follow the context."""
         if not len(self.key):
             return np.full(len(node), -1)
         asked = node * self.size + token
@@ -95,7 +95,15 @@ class ContextTable:
         return np.where(self.key[at] == asked, at, -1)
 
     def shares(self, node: Index, pair: Index) -> tuple[Probs, Probs]:
-        """Return the share of branches, less their discounts, and the share of events, of each pair of a node; 0 for −1."""
+        """Return the two estimates of the token of each pair, from the counts of the node alone.
+
+        Args:
+            node: The node of each pair, `[q]`.
+            pair: The pair, `[q]`; −1 for a token that did not follow the context.
+
+        Returns:
+            The share of the branches after the discounts, `[q]`, and the share of the events, `[q]`; both 0 for pair −1.
+        """
         seen, at = pair >= 0, np.maximum(pair, 0)
         if not len(self.key):
             return np.zeros(len(node)), np.zeros(len(node))
@@ -105,7 +113,16 @@ class ContextTable:
 
 
 def context_table(contexts: Contexts, followers: Followers, size: int) -> ContextTable:
-    """Gather the columns of a table, and estimate its discounts as modified Kneser–Ney does."""
+    """Gather the columns of a table, and estimate its discounts of branches as modified Kneser–Ney smoothing does.
+
+    Args:
+        contexts: The contexts.
+        followers: The pairs of contexts and tokens.
+        size: The number of outcomes of the vocabulary.
+
+    Returns:
+        The table.
+    """
     tree = contexts.tree
     node = followers.key // size
     parent = tree.parent[node]

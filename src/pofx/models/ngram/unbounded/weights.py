@@ -19,7 +19,7 @@ EVENTS = 100_000
 # The bound on the steps of all paths, which are 12 an event in English over bytes, and thousands in a run of one token.
 STEPS = 4_000_000
 ROUNDS = 24
-# A kind of context has the weights of all kinds of its length as prior, with the weight of so many events.
+# The prior of a kind counts as so many events. It has the weights of all kinds that differ from the kind in `beyond` alone.
 PRIOR = 10.0
 
 
@@ -28,17 +28,18 @@ def estimate_weights(contexts: Contexts, followers: Followers, table: ContextTab
 
         p(w | h) = a · branches(w | h) + b · events(w | h) + c · p(w | h'),   a + b + c = 1
 
-    h' is the parent of h, and 1/V stands below the empty context. A weight is never 0, since each kind has half an event
-    for each weight as prior.
+    h' is the parent of h, and 1/V stands below the empty context. First all kinds that differ in `beyond` alone share their
+    weights, with half an event for each weight as prior, so that no weight is 0. These weights are then the prior of each
+    kind.
 
     Args:
         contexts: The histories.
-        followers: The pairs.
-        table: The same as a table.
+        followers: The pairs of contexts and tokens.
+        table: The table of the same pairs.
         size: The number of outcomes of the vocabulary.
 
     Returns:
-        `[BUCKETS, 3]`, the weights a, b, c of each kind.
+        `[BUCKETS, 3]`, the weights a, b, c of each kind, which sum to 1.
     """
     stages: list[Stage] = []
     n = len(contexts.token)
@@ -57,7 +58,16 @@ def estimate_weights(contexts: Contexts, followers: Followers, table: ContextTab
 def _fitted(
     stages: Sequence[Stage], kinds: Sequence[Index], weights: Probs, prior: Probs, rounds: int, size: int
 ) -> Probs:
-    """Return the weights after so many rounds of EM."""
+    """Return the weights, `[kinds, 3]`, after `rounds` rounds of EM.
+
+    Args:
+        stages: The steps of the paths of the sample.
+        kinds: For each step, the kind of the context of each event.
+        weights: The weights at the start, `[kinds, 3]`.
+        prior: The events that are added for each weight, `[kinds, 3]`.
+        rounds: How many rounds are computed.
+        size: The number of outcomes of the vocabulary.
+    """
     for _ in range(rounds):
         shares = prior + _responsibilities(stages, kinds, weights, size)
         weights = shares / shares.sum(axis=1, keepdims=True)
@@ -65,7 +75,7 @@ def _fitted(
 
 
 def _responsibilities(stages: Sequence[Stage], kinds: Sequence[Index], weights: Probs, size: int) -> Probs:
-    """Return for each kind how many events each of its three weights has given, in expectation."""
+    """Return for each kind how many events each of its three weights has given, in expectation, `[kinds, 3]`."""
     out = np.zeros_like(weights)
     events = max((int(s.event.max()) for s in stages), default=-1) + 1
     p = np.full(events, 1 / size)
