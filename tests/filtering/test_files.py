@@ -131,5 +131,5 @@ def test_other_files_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(BadSource, match=r"other files \(notes.txt\)"):
         save_filter(toy_filter(), tmp_path)
-    with pytest.raises(BadSource, match=r"expected the directory of a filter, got none with quality.json"):
+    with pytest.raises(BadSource, match=r"expected the directory of a filter, got no quality.json in it"):
         load_filter(tmp_path)

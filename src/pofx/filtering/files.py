@@ -91,7 +91,7 @@ def load_filter(directory: str | Path) -> QualityFilter:
     home = Path(directory)
     if not (home / CARD).is_file():
         raise BadSource(
-            f"{home}: expected the directory of a filter, got none with {CARD} in it",
+            f"{home}: expected the directory of a filter, got no {CARD} in it",
             "fit a filter with: pofx filter fit SAMPLE -o quality/",
         )
     card = read_object(home / CARD, MOST, "a filter", _ADVICE)

@@ -1,8 +1,8 @@
 """Probabilities and back-off weights of 8 bits, whose distributions sum to 1.
 
 Log p of the seen n-grams of a length, and the logarithm of the weights of a length, are rounded to one of 255 numbers with
-equal gaps. Rounded numbers no longer sum to 1, and a distribution that leaks 1 % a token is none. So each history has one
-more number, z of 32 bits, by which the rounded numbers q and u are multiplied:
+equal gaps. Rounded probabilities q and weights u no longer make distributions that sum to 1. So each history h has one more
+number z(h), of 32 bits, by which q and u are multiplied:
 
     p(w | h) = z(h) · q(hw)                if hw was seen
              = z(h) · u(h) · p(w | h')     otherwise
@@ -28,12 +28,12 @@ _CODES = 1 << BITS
 
 @dataclass(frozen=True)
 class Quantization:
-    """How far the numbers of a quantised model are from those before.
+    """How far the numbers of a quantised model are from the numbers before the rounding.
 
     Attributes:
         bits: The bits of a number.
-        max_nats: The largest change of log p of a seen n-gram, or of the logarithm of a weight.
-        mean_nats: The mean of these changes.
+        max_nats: The largest change of log p of a seen n-gram, or of the logarithm of a weight, nats.
+        mean_nats: The mean of these changes, nats.
     """
 
     bits: int
@@ -49,8 +49,8 @@ class Rounded:
         codes: `[n]`, the code of each number.
         book: `[256]`, the number of each code.
         scale: `[histories]`, z of each history.
-        level: The length of the n-grams whose histories have the scale; None for weights, which are numbers of a history.
-        histories: The histories of each length.
+        level: The length of the n-grams of a column of probabilities; None for weights, which are numbers of a history.
+        histories: For each length k, the group at level k − 1 of the history of each n-gram.
     """
 
     codes: NDArray[np.uint8]
@@ -60,7 +60,7 @@ class Rounded:
     histories: Mapping[int, NDArray[np.int64]]
 
     def at(self, group: NDArray[np.integer], history: NDArray[np.integer]) -> Probs:
-        """Return the numbers of some groups, whose histories are given."""
+        """Return the numbers of some groups, `[q]`, whose histories are given, `[q]`."""
         found: Probs = self.book[self.codes[group]] * self.scale[history]
         return found
 
@@ -86,6 +86,9 @@ def quantize_levels(levels: Levels, parents: Mapping[int, NDArray[np.integer]]) 
     Args:
         levels: The numbers.
         parents: For each length from 2 on, the group of each n-gram without its oldest token.
+
+    Returns:
+        The rounded numbers, with the changes in `quantization`.
     """
     order = len(levels.prob) - 1
     out = Levels(
@@ -117,7 +120,11 @@ def quantize_levels(levels: Levels, parents: Mapping[int, NDArray[np.integer]]) 
 
 
 def _rounded(numbers: Probs, some: NDArray[np.bool_], other: float) -> tuple[NDArray[np.uint8], Probs]:
-    """Round the logarithms of some numbers to one of 255; all others have code 0, which stands for `other`."""
+    """Round the logarithms of some numbers to one of 255 logarithms; all other numbers get code 0, which stands for `other`.
+
+    Returns:
+        The code of each number, `[n]`, and the number of each code, `[256]`.
+    """
     codes, book = np.zeros(len(numbers), dtype=np.uint8), np.full(_CODES, other)
     if some.any():
         logs = np.log(numbers[some])

@@ -112,7 +112,7 @@ def _own(ray: ModuleType, private: Path, workers: int) -> Iterator[ModuleType]:
         ray.shutdown()
         said = (str(e).splitlines() or [type(e).__name__])[0]
         raise BadSource(
-            f"ray: expected to start Ray on this machine, got: {said:.200}",
+            f"ray: expected a Ray that starts on this machine, got: {said:.200}",
             Advice("use processes without Ray", "ray=None", "--workers"),
         ) from e
     try:
