@@ -12,6 +12,7 @@ CPU seconds are of all its processes; peak memory is that of the largest one.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import random
@@ -21,10 +22,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from serve import processor
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,15 @@ def score(path: Path, out: Path, model: str, begin: str | None, workers: int, un
     command += ["--begin", begin] if begin else []
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # Workers are forked from a process that outlives the command for a moment, and then becomes a child of this one.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     child = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
     assert os.waitstatus_to_exitcode(status) in (0, 1), command
     wall = time.perf_counter() - started
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     totals = json.loads((out / "totals.json").read_text(encoding="ascii"))

@@ -98,6 +98,34 @@ def test_the_command_makes_the_bytes_of_one_process(corpus: Path, tmp_path: Path
     assert files_of(tmp_path / "ray") == files_of(tmp_path / "one")
 
 
+@pytest.mark.parametrize("verb", ["words", "classify"])
+def test_words_and_classes_have_the_bytes_of_one_process(
+    corpus: Path, tmp_path: Path, model: Path, verb: str
+) -> None:
+    said = ["words", str(corpus), "-m", str(model)]
+    if verb == "classify":
+        (tmp_path / "b.txt").write_text("red and blue\n" * 30)
+        classes = (f"a={corpus}", f"b={tmp_path / 'b.txt'}")
+        subprocess.run(pofx("classify", "train", *classes, "-o", str(tmp_path / "c")), check=True)
+        said = ["classify", "predict", str(tmp_path / "c"), str(corpus)]
+    for out, how in (("one", ["--workers", "1"]), ("ray", ["--ray", "--workers", "2"])):
+        options = [
+            "-o",
+            f"{tmp_path / out}/",
+            "--unit-size",
+            "1000",
+            "--max-error-rate",
+            "1",
+            *how,
+            "--quiet",
+        ]
+        got = subprocess.run(pofx(*said, *options), capture_output=True, text=True, check=False)
+        assert got.returncode == 0, got.stderr
+        assert got.stdout == ""
+    assert files_of(tmp_path / "ray") == files_of(tmp_path / "one")
+    assert len(files_of(tmp_path / "one")) > 8
+
+
 def test_ctrl_c_ends_the_run_and_says_so(corpus: Path, tmp_path: Path) -> None:
     said = pofx(
         "score", str(corpus), "-o", f"{tmp_path / 'out'}/", "--unit-size", "100", "--ray", "--workers", "1"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pofx.jobs.sharded.running import ShardsEnd
 
 
-def check_rows_out(out: str, rows: RowQuery) -> None:
-    """Refuse an output before a model is loaded.
+def check_rows_out(out: str, rows: RowQuery, sharding: Sharding) -> None:
+    """Refuse an output before a model is loaded; workers of a directory begin to import meanwhile.
 
     Raises:
         BadSource: The ending of a file names no format.
@@ -33,6 +33,10 @@ def check_rows_out(out: str, rows: RowQuery) -> None:
         require("pyarrow", "data", "writing Parquet")
         rows.columns({})
         open_folder(out).check()
+        if sharding.ray is None and sharding.processes > 1:
+            from pofx.jobs.sharded.nursery import worker_context
+
+            worker_context("pofx.cli.main", "pofx.cli.running.job_recipe")
     else:
         check_out(out, rows)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -16,6 +16,7 @@ from pofx.files.folders.folder import Folder
 from pofx.files.folders.opening import open_folder
 from pofx.jobs.job import Job
 from pofx.jobs.sharded.commit import Commit
+from pofx.jobs.sharded.nursery import worker_context
 from pofx.jobs.sharded.part import do_unit
 from pofx.jobs.sharded.plan import Plan, check_settings, read_plan
 from pofx.jobs.sharded.unit import Unit
@@ -102,8 +103,8 @@ def _with_pool(
     make_job: Callable[[], Job], queue: deque[tuple[Unit, int]], folder: Folder, workers: int, alone: bool
 ) -> Generator[Outcome, None, list[tuple[Unit, int]]]:
     """Do units until the queue is empty or a worker dies; return the units that were in work at the death."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin, (make_job, folder.name))
+    context = worker_context(type(make_job).__module__)
+    pool = ProcessPoolExecutor(workers, context, _begin, (make_job, folder.name, dict(os.environ)))
     running: dict[Future[Outcome], tuple[Unit, int]] = {}
     lost: list[tuple[Unit, int]] = []
     try:
@@ -138,8 +139,10 @@ _plan: Plan
 _folder: Folder
 
 
-def _begin(make_job: Callable[[], Job], directory: str) -> None:
-    """Load the model in a new worker."""
+def _begin(make_job: Callable[[], Job], directory: str, variables: Mapping[str, str]) -> None:
+    """Load the model in a new worker; the variables are those of the driver now."""
+    os.environ.clear()
+    os.environ.update(variables)
     global _job, _plan, _folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which ends its workers
     _folder = open_folder(directory)

@@ -127,7 +127,7 @@ def predict(
     if texts:
         _texts(own, [arguments.argument_text(t) for t in texts], as_json)
     elif out is not None:
-        check_rows_out(out, job.rows)
+        check_rows_out(out, job.rows, sharding)
         run_rows(job, recipe, sharding, quiet)
     elif print_rows(job.lm, job.documents, job.rows, as_json, "class", ""):
         click.get_current_context().exit(1)

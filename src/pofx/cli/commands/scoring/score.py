@@ -174,7 +174,7 @@ def command(
         from pofx.jobs.term_columns import WithTerms
 
         rows = WithTerms(rows, options.name) if with_terms else rows
-        check_rows_out(out, rows)
+        check_rows_out(out, rows, sharding)
     if cross is not None:
         if print_cross(cross, asked, tokens, as_json, quiet):
             click.get_current_context().exit(1)

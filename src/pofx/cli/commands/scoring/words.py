@@ -125,7 +125,7 @@ def command(
     if files:  # these checks come before a model is loaded
         asked.look()
     if out is not None:
-        check_rows_out(out, rows)
+        check_rows_out(out, rows, sharding)
     lm = options.load()
     if texts:
         given_texts = [arguments.argument_text(t) for t in texts]
