@@ -1,17 +1,23 @@
 """Fits n-grams of texts of growing size: in memory, and in bounded memory by one and two processes.
 
     python bench/fit_ngram_scale.py --sizes 1 10 100 --memory 512M
+    python bench/fit_ngram_scale.py --sizes 1000 --memory 2G --most-in-memory 100 --workers 2
 
 The text is made of the lines of the Python files and documentation on the machine: distinct lines, shuffled by a seed, and
 shuffled again for as long as the text is too short. Each fit is a process of its own, `pofx fit`. The figures are those of
 the whole tree of processes: CPU seconds, wall seconds, the peak of the resident memory, and the peak of its anonymous part,
-which the system cannot give back. The last column says whether the model has the bytes of the first fit.
+which the system cannot give back. The last column says whether the model has the bytes of the first fit. Bits per byte are
+those of 2,000 lines that the text does not have, if the text has not used up all lines.
+
+If lmplz of KenLM is there (`make lmplz`), it fits the same n-grams of the same bytes with the same bound, `-S`: each byte is
+spelled as a word. The spelling is not measured. Its result is an ARPA file, whose size is shown.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import os
 import platform
 import random
@@ -27,6 +33,8 @@ from pathlib import Path
 PLACES = ("/usr/share/doc", "/usr/lib/python3", sys.prefix, sys.base_prefix)
 ENDINGS = (".py", ".txt", ".md", ".rst", ".html", ".pyi", ".h", ".js")
 SEED = 1
+LMPLZ = Path(__file__).parents[1] / ".venv-kenlm/bin/lmplz"
+HELD_OUT = 2000  # lines
 
 
 def lines() -> list[bytes]:
@@ -46,6 +54,29 @@ def lines() -> list[bytes]:
                         line for line in text.splitlines() if 20 <= len(line) <= 2000 and line.strip()
                     )
     return sorted(found)
+
+
+def held_out(source: list[bytes]) -> list[str]:
+    """Return the last lines of the first shuffle, which a text has only if all others are used up."""
+    some = source.copy()
+    random.Random(SEED).shuffle(some)
+    return [line.decode("utf-8") for line in some[-HELD_OUT:]]
+
+
+def spell(text: Path, out: Path) -> None:
+    """Write each line as the bytes of the line, spelled as words that lmplz can tell apart."""
+    names = {byte: f"{byte:02x}" for byte in range(256)}
+    with text.open("rb") as lines, out.open("w", encoding="ascii") as spelled:
+        for line in lines:
+            spelled.write(" ".join(map(names.__getitem__, line[:-1])) + "\n")
+
+
+def bits_per_byte(model: Path, lines: list[str]) -> float:
+    """Return −log2 p of lines, EOS counted, over their bytes."""
+    import pofx
+
+    total = sum(s.total for s in pofx.score(pofx.load(model), lines))
+    return -total / math.log(2) / sum(len(line.encode("utf-8")) for line in lines)
 
 
 def write_text(path: Path, megabytes: float, source: list[bytes]) -> float:
@@ -85,7 +116,9 @@ def memory(pid: int) -> tuple[int, int]:
 def measured(command: list[str]) -> tuple[float, float, int, int]:
     """Run a command; return CPU seconds, wall seconds, and the peaks of resident and anonymous bytes."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    # lmplz tells its progress on standard error; the messages of a fit that fails are needed.
+    said = subprocess.DEVNULL if command[0] == str(LMPLZ) else None
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
     peaks = (0, 0)
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -143,7 +176,24 @@ def main() -> None:
                 print(
                     f"{' '.join(way) or 'in memory':28} {figures}  {size_of / 1e6:.0f} MB {same}", flush=True
                 )
+                if way == ways[-1] and turns < 0.99:
+                    print(
+                        f"{bits_per_byte(model, held_out(source)):.4f} bits per byte of {HELD_OUT:,} other lines"
+                    )
                 shutil.rmtree(model)
+            if LMPLZ.is_file():
+                spelled, arpa = Path(home, "spelled.txt"), Path(home, "lm.arpa")
+                spell(text, spelled)
+                peer = [str(LMPLZ), "-o", str(options.order), "-S", options.memory, "-T", home]
+                peer += ["--text", str(spelled), "--arpa", str(arpa), "--discount_fallback"]
+                cpu, wall, resident, anonymous = measured(peer)
+                figures = f"{cpu:8.1f} {wall:8.1f} {resident / 1e6:8.0f} {anonymous / 1e6:8.0f}"
+                print(
+                    f"{'lmplz -S ' + options.memory:28} {figures}  {arpa.stat().st_size / 1e6:.0f} MB ARPA",
+                    flush=True,
+                )
+                spelled.unlink()
+                arpa.unlink()
 
 
 if __name__ == "__main__":
