@@ -82,7 +82,8 @@ def make_plan(job: Job, n_bytes: int) -> Plan:
             if isinstance(item, Document):
                 for name, value in zip(job.rows.keep, item.kept):
                     kinds[name].add(kind_of_value(value))
-    columns = job.rows.columns({name: sorted(found) for name, found in kinds.items()})
+    # A field without a value so far may hold anything later: "any" is a column of text, as "text" is, and refuses nothing.
+    columns = job.rows.columns({name: sorted(found - {""}) or ["any"] for name, found in kinds.items()})
     return Plan(settings_of(job), job.documents.files, tuple(columns), units)
 
 
