@@ -89,5 +89,9 @@ def test_refusals() -> None:
         fit_filter(both["en"], good=["a"])
     with pytest.raises(BadValue, match="normaliser: expected one of pofx, ccnet, none"):
         fit_filter(both["en"], normaliser="x")
+    with pytest.raises(BadValue, match="sample: expected an iterable of texts, got one text"):
+        fit_filter("one text")
+    with pytest.raises(BadValue, match="texts: expected a list of texts, got one text"):
+        filter_texts(toy_filter(), "one text")
     with pytest.raises(BadSource, match="hold more documents out"):
         fit_filter(both["en"], held_out=0)

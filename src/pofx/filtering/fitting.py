@@ -76,6 +76,10 @@ def fit_filter(
             argument="good",
         )
     clean = _normaliser(normaliser)
+    named_texts = {"sample": sample, "good": good, "bad": bad, **(languages or {})}
+    for name, some in named_texts.items():
+        if isinstance(some, str | bytes):
+            raise BadValue("expected an iterable of texts, got one text", "write [text]", argument=name)
     plain = [clean(t) for t in sample]
     named = {ONE: plain} if languages is None else {n: [clean(t) for t in ts] for n, ts in languages.items()}
     if not named:

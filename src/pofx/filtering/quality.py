@@ -11,6 +11,7 @@ import numpy as np
 from pofx.algorithms.logspace import logsumexp
 from pofx.classification.joint import Joint
 from pofx.classification.outliers import Rejection
+from pofx.errors import BadValue
 from pofx.filtering.bounds import Bounds
 from pofx.filtering.normaliser import Normaliser
 from pofx.filtering.reference import Reference
@@ -167,10 +168,15 @@ def filter_texts(quality: QualityFilter, texts: Sequence[str]) -> list[Judgement
 
     Raises:
         NotText: A text has a lone surrogate, or a vocabulary cannot spell a text.
+        BadValue: `texts` is one text.
 
     Right: `[t for t, j in zip(texts, filter_texts(quality, texts)) if not j.reason]`. Wrong: `filter_texts(quality, "a
     text")`, since a string is no list of texts.
     """
+    if isinstance(texts, str | bytes):
+        raise BadValue(
+            "expected a list of texts, got one text", "write filter_texts(quality, [text])", argument="texts"
+        )
     plain = [quality.normaliser(t) for t in texts]
     found = route(quality.router, quality.rejection, quality.reject, quality.least_posterior, plain)
     fitted = quality.router.fitted_on(plain)

@@ -24,6 +24,10 @@ class UnitMeter:
         self._tell, self._quiet, self._started = tell, quiet, time.monotonic()
         self._units = self._bytes = self._done = self._done_bytes = self._tokens = self._earlier = 0
 
+    def stage(self, told: str) -> None:
+        """Say what the run does after its units."""
+        self._tell(told, 1.0)
+
     def note(self, event: ShardsStart | UnitDone | UnitFailed) -> None:
         """Count an event, and say how far the run is."""
         from pofx.jobs.sharded.running import ShardsStart, UnitDone

@@ -164,7 +164,9 @@ def _followed(
         try:
             while True:
                 event = next(run)
-                if not isinstance(event, Stage):
+                if isinstance(event, Stage):
+                    meter.stage(event.told)
+                else:
                     meter.note(event)
         except StopIteration as stop:
             ended: FilterEnd = stop.value
