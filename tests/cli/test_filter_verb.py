@@ -5,12 +5,14 @@ from __future__ import annotations
 import filecmp
 import json
 import random
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from command_line import Ran, process
 
@@ -149,6 +151,41 @@ def test_a_run_that_was_killed_goes_on(run: Run, here: Path, monkeypatch: pytest
     monkeypatch.setattr(running, "write_side", real)
     ran = apply(run, "b", "--workers", "1")
     assert "going on after 7 of 7 units" in ran.err
+    assert same(here / "a", here / "b")
+    assert same(here / "a-rest", here / "b-rest")
+
+
+def test_row_groups_do_not_change_a_row(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(run, "a", "--workers", "1")
+    monkeypatch.setattr("pofx.corpus.writing.GROUP_ROWS", 7)
+    apply(run, "b", "--workers", "1")
+    for side in ("", "-rest"):
+        assert rows(f"a{side}") == rows(f"b{side}")
+        assert run("verify", f"b{side}").code == 0
+    assert pq.ParquetFile("b/parts/part-0000000.parquet").num_row_groups > 2
+
+
+def test_other_units_leave_no_part_of_the_units_before(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pofx.jobs.filtered.running as running
+
+    real = running.write_side
+    writes = iter(range(100))
+
+    def fail(*args: Any) -> Any:
+        if next(writes) == 10:
+            raise OSError(28, "No space left on device", "a-rest")
+        return real(*args)
+
+    monkeypatch.setattr(running, "write_side", fail)
+    assert apply(run, "a", "--workers", "1", "--quiet").code == 2
+    monkeypatch.setattr(running, "write_side", real)
+    shutil.rmtree("a/.scores")
+    other = ("--workers", "1", "--unit-size", "16K", "--quiet")
+    said = [w for w in APPLY if w not in ("--unit-size", "4K")]
+    for name in ("a", "b"):
+        assert run(*said, "-o", f"{name}/", "--rest", f"{name}-rest/", *other).code == 1
     assert same(here / "a", here / "b")
     assert same(here / "a-rest", here / "b-rest")
 

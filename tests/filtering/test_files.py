@@ -50,9 +50,15 @@ def edited(home: Path, change: Callable[[dict[str, Any]], object], sealed: bool)
     return home
 
 
+def _around(card: dict[str, Any]) -> None:
+    card["router"] = "languages/../languages"
+    card["sha256"][card["router"]] = card["sha256"]["languages"]
+
+
 HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "path above": (lambda c: c.update(router="../quality"), "models in a directory beside this file"),
     "absolute path": (lambda c: c.update(router="/etc"), "models in a directory beside this file"),
+    "a way around": (_around, "models in a directory beside this file"),
     "no path": (lambda c: c.update(router=7), "models in a directory beside this file"),
     "dots": (lambda c: c.update(router=".."), "models in a directory beside this file"),
     "format": (lambda c: c.update(format=99), "expected format 1, got 99"),

@@ -50,3 +50,11 @@ def test_bars_and_reasons_count_every_document() -> None:
     assert sum(kept for _, kept, _ in bars) == found.kept == sum(not d.reason for d in seen)
     assert found.documents == len(seen) == found.kept + sum(n for _, n in found.reasons)
     assert [b[0] for b in bars] == sorted({b[0] for b in bars})
+
+
+def test_a_document_that_fell_at_one_bound_is_no_example_of_the_other() -> None:
+    low, kept = Seen("low", "x", "en", 1.9, "predictable"), Seen("kept", "y", "en", 2.5, "")
+    (english,) = overview({"en": Bounds(2, 3, "quantiles", 1, 1)}, [low, kept]).languages
+    lower, upper = english.edges
+    assert (lower.inside, lower.outside) == ((kept,), (low,))
+    assert (upper.inside, upper.outside) == ((kept,), ())

@@ -59,7 +59,8 @@ class KeyFiles:
             if not path.exists():
                 continue
             rows = np.fromfile(path, dtype="<u8").reshape(-1, self._words + 1).astype(np.uint64)
-            order = np.lexsort([rows[:, k] for k in range(self._words, -1, -1)])
+            # This sort is stable, and rows were written in the order of the documents.
+            order = np.lexsort([rows[:, k] for k in range(self._words - 1, -1, -1)])
             rows = rows[order]
             change = np.flatnonzero((rows[1:, :-1] != rows[:-1, :-1]).any(axis=1)) + 1
             yield rows[:, -1].astype(np.int64), np.concatenate([[0], change, [len(rows)]])
