@@ -212,11 +212,14 @@ def test_refusals_leave_nothing(run: Run, here: Path) -> None:
     assert "mine: expected a new or empty directory, got one with 'notes' in it" in told
     assert {p.name for p in here.iterdir()} == {"web.jsonl", "quality", "mine"}
     assert (
-        "--good and --bad, or neither"
+        "--good, --bad: expected both or neither, got one of the two"
         in run("filter", "fit", "web.jsonl", "--good", "web.jsonl", "-o", "q").refusal
     )
     both = ("--language", "en=web.jsonl", "--language-field", "n")
-    assert "got both" in run("filter", "fit", "web.jsonl", *both, "-o", "q").refusal
+    assert (
+        "--language-field: expected only without --language"
+        in run("filter", "fit", "web.jsonl", *both, "-o", "q").refusal
+    )
 
 
 def test_a_fit_by_a_field_and_by_labels(run: Run, here: Path) -> None:

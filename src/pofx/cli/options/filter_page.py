@@ -17,7 +17,7 @@ _BATCH = 1000
 
 
 def judged(quality: QualityFilter, documents: Sequence[Document]) -> Iterator[Seen]:
-    """Judge documents, and yield what a page shows of each."""
+    """Judge documents, and yield a record of each for the page."""
     from pofx.filtering.overview import Seen
     from pofx.filtering.quality import filter_texts
 
@@ -35,7 +35,7 @@ def write_filter_page(
     Args:
         path: The file.
         quality: The filter.
-        documents: The documents that it judged.
+        documents: The documents that the filter judged.
         name: The name of the filter.
         quiet: Whether standard error stays empty.
     """

@@ -25,7 +25,7 @@ class FilterRecipe:
         out: The directory of the first pass.
         keeping: The options --fresh and --overwrite, which say whether earlier output may be lost.
         dedupe: Which copies are to be found.
-        drop: What a document is dropped for, beside what the filter itself says.
+        drop: As in `FilterRows`.
     """
 
     directory: str

@@ -12,7 +12,12 @@ from pofx.models.torchrun import Torchrun
 
 
 def continues(checkpoint: Path, resume: bool) -> bool:
-    """Return whether a fit goes on from its checkpoint: by --resume, or because `torchrun` started the processes again."""
+    """Return whether a fit goes on from its checkpoint: by --resume, or because `torchrun` started the processes again.
+
+    Args:
+        checkpoint: The file of the checkpoint, which may be missing.
+        resume: Whether --resume was typed.
+    """
     place = Torchrun.of()
     if resume or place is None or not place.restarts or not checkpoint.is_file():
         return resume
@@ -23,7 +28,7 @@ def continues(checkpoint: Path, resume: bool) -> bool:
 
 
 class FitVerb(Verb):
-    """The verb, of which only process 0 under `torchrun` reads, writes and reports; the others take part in its fit."""
+    """The verb `fit`. Under `torchrun` process 0 alone reads, writes and reports; the others take part in its fit."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb, or take part in the fit of process 0."""

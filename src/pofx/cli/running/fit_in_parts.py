@@ -49,8 +49,15 @@ def fit_in_parts(
         layout: How they are read.
         held_out: The share of documents to hold out.
         out: The directory of the model.
-        memory: The bytes of memory of all processes together.
-        workers: How many processes count.
+        memory: About how many bytes all processes may take together; None for 2 GiB.
+        workers: How many processes count; None for this process alone.
+
+    Returns:
+        The saved fit, and the held-out documents.
+
+    Raises:
+        BadSource: There are no documents, or a file cannot be read.
+        UsageError: One of the files is standard input.
     """
     from pofx.corpus.empty_input import no_documents_in
     from pofx.corpus.split import is_held_out

@@ -24,7 +24,7 @@ def worker_context(*modules: str) -> BaseContext:
     """Return how worker processes are started, and begin to import what they need; the call itself takes milliseconds.
 
     On Linux the first call starts a process from which workers are forked. A call before the model is loaded saves the time
-    of the imports. The environment of that process is the environment at the first call.
+    of the imports. That process has the environment at the first call, but one thread for the libraries of numpy.
 
     Args:
         *modules: Modules that workers import besides those of an n-gram; none of them starts a thread.

@@ -14,7 +14,7 @@ class Sums:
 
     Attributes:
         rows: The rows of the input.
-        scored: How many of them have a score.
+        scored: How many rows have a score.
         tokens: The tokens of the texts that have a score, EOS counted.
         bytes: The bytes of these texts.
         nats: The sum of log p over these texts, rounded once; nats.

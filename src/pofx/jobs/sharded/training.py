@@ -48,6 +48,9 @@ def training_units(documents: Documents, held_out: float, workers: int) -> list[
         documents: The files, which can be read again.
         held_out: The share of documents that is held out.
         workers: How many processes read the units.
+
+    Returns:
+        The units, in the order of the files.
     """
     total = sum(source_of(path, documents.reading.format).size for path in documents.files)
     n_bytes = min(max(total // (_EACH * workers), _LEAST), _MOST)

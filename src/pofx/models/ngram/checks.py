@@ -20,7 +20,7 @@ _ROWS = 1 << 18
 
 
 def check_numbers(table: PrefixTable, levels: Levels, vocab_size: int, bad: Refuse) -> None:
-    """Check that the n-grams rise, that the groups are those of the n-grams, and that all numbers are probabilities.
+    """Check that the n-grams rise, that the groups are those of the n-grams, and that all numbers are finite and at least 0.
 
     Args:
         table: The n-grams, with the groups of the file.

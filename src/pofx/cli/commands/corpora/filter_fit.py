@@ -135,9 +135,9 @@ def fit(
     from pofx.models.specs import NgramSpec
 
     if languages and language_field:
-        raise click.UsageError("expected --language or --language-field, got both.")
+        raise click.UsageError("--language-field: expected only without --language, got both; leave one out.")
     if bool(good) != bool(bad):
-        raise click.UsageError("expected --good and --bad, or neither, got one of the two.")
+        raise click.UsageError("--good, --bad: expected both or neither, got one of the two; name the other.")
     if good and arguments.typed("quantiles"):
         raise click.UsageError(
             "--quantiles: expected only without --good and --bad, got both; leave one out."
@@ -155,7 +155,7 @@ def fit(
                 named.setdefault(label, []).append(document.text)
         if not named:
             raise click.UsageError(
-                f"--language-field: expected a field that documents have, got {language_field!r}."
+                f"--language-field: expected a field that documents have, got {language_field!r}; check the name."
             )
     spec = NgramSpec(order, smoothing, alpha, vocab)
     asked = "uniform" if prior is None else prior_of(prior)
@@ -179,7 +179,7 @@ def fit(
 
 
 def _read(files: tuple[str, ...], layout: Layout, field: str | None = None) -> list[Document]:
-    """Return the documents of files, with the value of a field for each."""
+    """Return the documents of files, each with the value of the field `field`, if one is named."""
     from pofx.corpus.empty_input import no_documents_in
 
     found = layout.documents(files, () if field is None else (field,))
@@ -196,6 +196,8 @@ def _named(pairs: tuple[str, ...], layout: Layout) -> dict[str, list[str]]:
     for pair in pairs:
         name, sign, path = pair.partition("=")
         if not (sign and name and path):
-            raise click.UsageError(f"--language: expected NAME=FILE, got {pair!r}.")
+            raise click.UsageError(
+                f"--language: expected NAME=FILE, got {pair!r}; write a name, =, and a file."
+            )
         files.setdefault(name, []).append(path)
     return {name: [d.text for d in _read(tuple(paths), layout)] for name, paths in files.items()}
