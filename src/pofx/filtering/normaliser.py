@@ -39,9 +39,9 @@ class Normaliser:
     """The steps between a document and the text that the models of a filter read, in the order of the fields.
 
     Attributes:
-        spaces: "keep": white space stays. "strip": the text loses the white space at its ends. "lines": the text and each
-            line lose the white space at their ends, other runs of white space become one space, line ends become line
-            feeds, and several blank lines become one blank line.
+        spaces: "keep": white space stays. "strip": the text loses the white space at its ends. "lines": each line
+            also loses the white space at its ends, other runs of white space become one space, and several blank lines
+            become one. Line ends become line feeds.
         lower: Whether letters become lower case.
         accents: Whether accents stay; False makes "e" of "é".
         digits: Whether digits stay; False makes 0 of each digit.

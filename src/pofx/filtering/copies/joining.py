@@ -43,8 +43,8 @@ def join_copies(
         memory: About how many bytes the sorting may take.
 
     Returns:
-        For each document the number of the first document that is equal to it, and the number of the first document of its
-        group of near copies, each `[n]`. With "exact" both arrays are the same.
+        Two arrays, `[n]` each: the number of the first document that is equal to each document, and the number of the first
+        document of its group of near copies. With "exact" both arrays are the same.
 
     Raises:
         OSError: The disk is full.
