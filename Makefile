@@ -117,6 +117,7 @@ models: install .venv/.smollm2 .venv/.gemma3
 
 bench: install
 	$(BIN)/python bench/ngram.py
+	$(BIN)/python bench/unbounded.py
 	$(BIN)/python bench/fit.py
 	$(BIN)/python bench/compress.py
 	$(BIN)/python bench/classify.py

@@ -1,10 +1,10 @@
 """The n-gram of unbounded order beside orders 3 to 16: bits per byte of held-out text, speed and memory, on one core.
 
-    python bench/unbounded.py [--texts hash tail pages subwords] [--orders 3 4 5 6 7 8 16]
+    python bench/unbounded.py [--texts hash tail subwords] [--orders 3 4 5 6 7 8 16]
 
 The texts are on every machine: the docstrings of the Python library, with one document in twenty held out by a hash of its
-text (`hash`; many passages occur again), or the last twentieth (`tail`; other modules); the paragraphs of the Markdown
-files of docs/ (`pages`); and the docstrings over 2,000 subwords (`subwords`). Seconds are user and system time.
+text (`hash`; many passages occur again), or the last twentieth (`tail`; other modules); and the first ones over 2,000
+subwords (`subwords`). Seconds are user and system time of a process.
 """
 
 from __future__ import annotations
@@ -19,17 +19,13 @@ import tempfile
 import time
 from pathlib import Path
 
-TEXTS = ("hash", "tail", "pages", "subwords")
+TEXTS = ("hash", "tail", "subwords")
 
 
 def documents_of(name: str) -> tuple[list[str], list[str], str]:
     import pofx
     from pofx.corpus.split import split_documents
 
-    if name == "pages":
-        pages = sorted(Path(__file__).parent.parent.glob("docs/*.md"))
-        found = [p for page in pages for p in page.read_text().split("\n\n") if p]
-        return *split_documents(found, 0.1), "bytes"
     found = pofx.builtin_documents()
     if name == "tail":
         cut = len(found) * 19 // 20

@@ -13,8 +13,8 @@ Index = NDArray[np.int64]
 def suffix_array(text: NDArray[np.integer]) -> tuple[Index, Index]:
     """Sort the suffixes of a sequence, and find the longest common prefix of neighbours.
 
-    The library pydivsufsort sorts 10 M bytes in 1 s of one core. Without the library numpy sorts by prefix doubling. Prefix
-    doubling gives the same arrays, takes 20 times as long, and takes 100 bytes or more of memory for each number.
+    The library pydivsufsort sorts 1.7 MB of English in 0.3 s of one core. Without the library numpy sorts by prefix
+    doubling. Prefix doubling gives the same arrays, takes 5.6 s, and takes 100 bytes or more of memory for each number.
 
     Args:
         text: The sequence, `[n]`, whole numbers of at least 0.

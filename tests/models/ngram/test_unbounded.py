@@ -11,6 +11,7 @@ import pytest
 import pofx
 from laws import LAWS, laws
 from pofx.errors import BadValue
+from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.trace import Want
 from pofx.models.ngram.smoothing import discounts_of
 from pofx.models.ngram.unbounded import reading
@@ -173,17 +174,23 @@ def test_stretches_of_a_text_are_read_as_the_text_is(monkeypatch: pytest.MonkeyP
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-def test_a_bound_on_nested_contexts_keeps_the_laws() -> None:
+def test_a_bound_on_nested_contexts_keeps_the_laws(monkeypatch: pytest.MonkeyPatch) -> None:
     vocab, size = ToyVocab(), ToyVocab().size
-    whole = [np.array([*d, vocab.end]) for d in [*TOYS, [0] * 20, [0, 1] * 9]]
+    whole = [np.array([*d, vocab.end]) for d in [*TOYS, [0] * 20, [0, 1] * 9, [0] * 15]]
     contexts = contexts_of(whole, size, True, longest=3)
     assert contexts.tree.depth.max() == 3
     followers = followers_of(contexts, size, longest=3)
     table = context_table(contexts, followers, size)
-    lm = UnboundedLM(
-        vocab, smoothed(table, estimate_weights(contexts, followers, table, size), followers), True
-    )
+    weights = estimate_weights(contexts, followers, table, size)
+    lm = UnboundedLM(vocab, smoothed(table, weights, followers), True)
     laws(lm)
+    paths = [[0] * 17 + [1, 0, 0, 0, 2], [0, 1] * 8]
+    whole_texts = lm.forward(paths).logp
+    monkeypatch.setattr(reading, "SHORTEST", 3)
+    monkeypatch.setattr(reading, "LEAD", 2)
+    for a, b, c in zip(whole_texts, lm.forward(paths).logp, forward_by_extension(lm, paths, Want()).logp):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+        np.testing.assert_allclose(a, c, rtol=1e-12)
 
 
 def test_repeated_passages_are_predicted_better_than_by_any_bounded_order() -> None:
@@ -202,6 +209,10 @@ def test_a_spec_without_a_bound_takes_no_other_smoothing() -> None:
         NgramSpec(None, "additive")
     with pytest.raises(BadValue, match="order"):
         NgramSpec(17)
+    with pytest.raises(BadValue, match="prune"):
+        NgramSpec(None, prune=(0, 1))
+    with pytest.raises(BadValue, match="quantize"):
+        NgramSpec(None, quantize=8)
 
 
 @pytest.mark.parametrize("vocab", ["bytes", "chars", "chars+bytes", "bpe:300"])

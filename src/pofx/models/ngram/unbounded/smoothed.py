@@ -78,6 +78,9 @@ class Smoothed:
             placed[going[new]] = True
             at[going] = table.parent[here]
             going = going[(at[going] >= 0) & ~(priced[going] & placed[going])]
+        # Where a context has the greatest length, a longer match is no longer context.
+        inner = to >= 0
+        longer[inner] = np.minimum(longer[inner], table.depth[to[inner]])
         lost = np.flatnonzero(~placed)
         to[lost] = table.alone[token[lost]]
         longer[lost] = to[lost] != 0
