@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from fit_ngram_scale import measured
@@ -90,17 +90,12 @@ def measure(scale: float, ray_unit: float) -> Rates:
         write_text(text, round(scale * 500_000))
         size = text.stat().st_size
         many = [score(text, out, "builtin", None, 1, f"{max(1000, size // n)}") for n in (4, 200)]
-        net, tokens = [], 0.0
-        for kilobytes in (10 * scale, 40 * scale):
-            write_text(text, round(kilobytes * 1e3))
-            run = score(text, out, "smollm2", "<|endoftext|>", 1, None)
-            net.append((float(text.stat().st_size), run.cpu))
-            tokens = run.tokens
+        network, bytes_per_token = measure_network(scale)
         return Rates(
             processor=processor(),
-            bytes_per_token=net[-1][0] / tokens,
+            bytes_per_token=bytes_per_token,
             score_ngram=slope(*jobs["score"]),
-            score_smollm2=slope(*net),
+            score_smollm2=network,
             filter=slope(*jobs["filter"]),
             fit_ngram=slope(*jobs["fit"]),
             verify=slope(*jobs["verify"]),
@@ -108,6 +103,18 @@ def measure(scale: float, ray_unit: float) -> Rates:
             unit=slope(*((run.cpu, run.units) for run in many)),
             ray_unit=ray_unit,
         )
+
+
+def measure_network(scale: float) -> tuple[float, float]:
+    """Return bytes a CPU second that SmolLM2 scores, and bytes a token."""
+    with tempfile.TemporaryDirectory() as folder:
+        text, out = Path(folder, "text.txt"), Path(folder, "out")
+        runs = []
+        for kilobytes in (0.1, 10 * scale, 40 * scale):  # the first run converts the weights, and is left out
+            write_text(text, round(kilobytes * 1e3))
+            runs.append(score(text, out, "smollm2", "<|endoftext|>", 1, None))
+        small, large = ((1e6 * run.megabytes, run.cpu) for run in runs[1:])
+        return slope(small, large), 1e6 * runs[-1].megabytes / runs[-1].tokens
 
 
 def number(value: float) -> str:
@@ -166,11 +173,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--scale", type=float, default=1.0, help="times as much text to measure")
     parser.add_argument("--ray-unit", type=float, default=0.017, help="seconds, of bench/scale_ray.py")
+    parser.add_argument("--fit", type=float, help="bytes a CPU second of a fit, of bench/fit_ngram_scale.py")
+    parser.add_argument("--network", action="store_true", help="with --rates: measure SmolLM2 again")
     options = parser.parse_args()
     if options.rates:
         rates = Rates(**json.loads(options.rates.read_text(encoding="utf-8")))
+        if options.network:
+            network, bytes_per_token = measure_network(options.scale)
+            rates = replace(rates, score_smollm2=network, bytes_per_token=bytes_per_token)
     else:
         rates = measure(options.scale, options.ray_unit)
+    if options.fit:
+        rates = replace(rates, fit_ngram=options.fit)
     if options.json:
         options.json.write_text(json.dumps(asdict(rates), indent=1), encoding="utf-8")
     show(rates)
