@@ -14,17 +14,17 @@ from pofx.models.ngram.counting import Codes
 
 # Two histories that share so many tokens are one context. Without this bound a run of a million equal tokens would make a
 # million nested contexts, which are computed one after the other: at 4,096 the fit of such a run took 73 s of CPU. All
-# matches from 256 tokens on have the same weights. A history that occurred once is followed without bound.
+# matches from 256 tokens on have the same weights. The match with a history that occurred once has no such bound.
 LONGEST = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """The histories of all events in sorted order, newest token first, with the tree of what they share.
+    """The histories of all events in sorted order, newest token first, with the tree of their common prefixes.
 
     Attributes:
         tree: The tree, whose leaves are the histories. The prefix of a node is a context: the last tokens of several
-            histories, which have different tokens before these.
+            histories, before which these histories have different tokens.
         token: `[events]`, the token that followed each history.
         following: `[events]`, the history of the next event of the document; −1 for the last event.
         alone: `[V + 1]`, the place of the context that is one token alone, x0 last: a node, or −1 − i for history i, or the
@@ -50,6 +50,9 @@ def contexts_of(
         size: The number of outcomes of the vocabulary.
         begin: Whether x0 stands before each document. Without x0 the first token of a document is no event.
         longest: How many tokens two histories share at most.
+
+    Returns:
+        The histories and their contexts.
     """
     head = np.array([Codes(size).begin] if begin else [], dtype=np.int64)
     lines, tokens, lengths = [], [], []

@@ -29,7 +29,7 @@ class Smoothed:
         table: The contexts.
         weights: `[BUCKETS, 3]`, the weights a, b, c of each kind of context.
         prob: `[pairs]`, p of the token of each pair after its whole context.
-        rest: `[nodes]`, the weight c that each whole context gives to the next shorter one.
+        rest: `[nodes]`, the weight c that each whole context gives to the next shorter context.
     """
 
     table: ContextTable
@@ -41,8 +41,9 @@ class Smoothed:
         """Read one token after each match of a history.
 
         The match of a history with a token appended is found by looking up the token at the match, then at its parent, and
-        so on. A look-up that fails makes the match shorter, and each token makes it longer by one. So a text of n tokens
-        takes at most 2n look-ups, whatever the length of its matches.
+        so on; p of the next shorter context is looked up on the same way. Each look-up of a token after the second makes the
+        match shorter, and each token makes the match longer by at most one. So a text of n tokens takes at most 3n look-ups,
+        whatever the length of its matches.
 
         Args:
             place: `[q]`, the place of the match of each history.
@@ -78,7 +79,7 @@ class Smoothed:
             placed[going[new]] = True
             at[going] = table.parent[here]
             going = going[(at[going] >= 0) & ~(priced[going] & placed[going])]
-        # Where a context has the greatest length, a longer match is no longer context.
+        # A match that is longer than a context of the greatest length counts as this context.
         inner = to >= 0
         longer[inner] = np.minimum(longer[inner], table.depth[to[inner]])
         lost = np.flatnonzero(~placed)
@@ -87,7 +88,12 @@ class Smoothed:
         return np.maximum(own + factor * p, LEAST), to, longer
 
     def is_settled(self, place: Index, length: Index) -> NDArray[np.bool_]:
-        """Return whether a longer match could not change p: one history alone, of the longest class of lengths."""
+        """Return whether a longer match could not change p, `[q]`: one history alone, in the last classes of lengths.
+
+        Args:
+            place: `[q]`, the place of each match.
+            length: `[q]`, the length of each match.
+        """
         table = self.table
         if not len(table.above):
             return place < 0
@@ -96,7 +102,15 @@ class Smoothed:
         return settled
 
     def distributions(self, place: Index, length: Index) -> Probs:
-        """Compute p of every token after each match of a history, `[q, V]`, by products and sums of float64 alone."""
+        """Compute p of every token after each match of a history, by products and sums of float64 alone.
+
+        Args:
+            place: `[q]`, the place of the match of each history.
+            length: `[q]`, the length of each match.
+
+        Returns:
+            The next-token distributions, `[q, V]`.
+        """
         table = self.table
         top = self._top(place, length)
         out = np.full((len(place), table.size), 1 / table.size)
@@ -121,7 +135,7 @@ class Smoothed:
         return out
 
     def _top(self, place: Index, length: Index) -> _Top:
-        """Return what there is to know of the match of each history."""
+        """Return the context, the next shorter context and the weights of the match of each history."""
         table = self.table
         alone = place < 0
         history = np.where(alone, -1 - place, 0)
@@ -136,7 +150,10 @@ class Smoothed:
         return _Top(alone, history, node, above, weight)
 
     def _own(self, top: _Top, token: Index) -> tuple[Probs, Index, NDArray[np.bool_]]:
-        """Return what the match itself gives to each token, the pair of the token, and whether it followed the history."""
+        """Return what the match itself adds to p of each token, the pair, and whether the token followed a single history.
+
+        The pair is −1 for a token that did not follow the match, and for a match of one history alone.
+        """
         follows = np.zeros(len(token), dtype=bool)
         pair = np.where(top.alone, -1, self.table.find(top.node, token))
         branches, events = self.table.shares(top.node, pair)
@@ -178,7 +195,16 @@ class _Top:
 
 
 def smoothed(table: ContextTable, weights: Probs, followers: Followers) -> Smoothed:
-    """Compute the probabilities of all pairs, from the root down."""
+    """Compute the probabilities of all pairs, from the root down.
+
+    Args:
+        table: The contexts.
+        weights: `[BUCKETS, 3]`, the weights a, b, c of each kind of context.
+        followers: The pairs of the same contexts.
+
+    Returns:
+        The table with its probabilities.
+    """
     node = table.key // table.size
     nodes = np.arange(len(table.depth))
     length = table.depth.astype(np.int64)
