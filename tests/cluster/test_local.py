@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -124,6 +125,19 @@ def test_words_and_classes_have_the_bytes_of_one_process(
         assert got.stdout == ""
     assert files_of(tmp_path / "ray") == files_of(tmp_path / "one")
     assert len(files_of(tmp_path / "one")) > 8
+
+
+def test_a_run_that_ends_in_the_middle_of_a_unit_prints_nothing_of_ray(tmp_path: Path, model: Path) -> None:
+    corpus = tmp_path / "bad.jsonl"
+    good = "".join(json.dumps({"text": f"line {k} of the corpus"}) + "\n" for k in range(40_000))
+    corpus.write_text("no JSON\n" * 1200 + good)
+    said = ["score", str(corpus), "-m", str(model), "-o", f"{tmp_path / 'out'}/", "--unit-size", "500000"]
+    got = subprocess.run(
+        pofx(*said, "--ray", "--workers", "2", "--quiet"), capture_output=True, text=True, check=False
+    )
+    assert got.returncode == 2, got.stderr
+    assert "expected at most 0.10% of the rows without a score" in got.stderr
+    assert got.stdout == ""
 
 
 def test_ctrl_c_ends_the_run_and_says_so(corpus: Path, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -67,7 +69,7 @@ def do_on_ray(
         return
     folder.remove(ATTEMPTS)
     try:
-        with ray_session(address, workers or 1) as ray:
+        with ExitStack() as ended, ray_session(address, workers or 1) as ray:
             count = min(len(units), workers or int(ray.cluster_resources().get("CPU", 1)))
             made = _actors(ray, make_job, folder.name, count)
             try:
@@ -80,6 +82,9 @@ def do_on_ray(
                     "check that each node has this version of pofx and sees the input, the model and the output",
                 ) from e
             finally:
+                # Ray prints of each call that ends with its actor that the call will be repeated, whatever `log_to_driver`
+                # says. So nothing is printed between these deaths and the end of the session.
+                ended.enter_context(redirect_stdout(io.StringIO()))
                 for actor in made:
                     ray.kill(actor, no_restart=True)
     finally:
