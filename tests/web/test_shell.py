@@ -93,3 +93,10 @@ def test_tabs_are_walked_by_arrow_keys(opened: Opened) -> None:
         expect(page.get_by_role("tabpanel")).to_have_count(1)
     page.keyboard.press("Home")
     expect(tabs.first).to_be_focused()
+
+
+def test_the_tab_of_a_link_is_in_view_on_a_narrow_screen(opened: Opened) -> None:
+    page = opened("#tab=corpus", width=360)
+    tab = page.get_by_role("tab", name="Corpus")
+    expect(tab).to_have_attribute("aria-selected", "true")
+    expect(tab).to_be_in_viewport(ratio=0.9)
