@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo lmplz test test-thorough test-server test-clients test-cluster test-stores test-web system web web-check pictures fuzz check format models bench bench-peers bench-architectures clean
+.PHONY: install demo lmplz test test-thorough test-server test-clients test-cluster test-stores test-web system web web-check pictures fuzz check format models bench bench-peers bench-scale-peers bench-architectures clean
 
 install: .venv/.installed
 
@@ -129,7 +129,17 @@ bench: install
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/peers.txt
 	touch $@
 
-# KenLM's lmplz, built from PyPI's source by cmake and Boost, which `make system` installs: ARPA files to compare with.
+# DataTrove and KenLM, which bench/datatrove.txt names: bench/scale_peers.py.
+.venv-datatrove/.installed: bench/datatrove.txt
+	$(PYTHON) -m venv .venv-datatrove
+	.venv-datatrove/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/datatrove.txt
+	touch $@
+
+bench-scale-peers: install lmplz .venv-datatrove/.installed
+	$(BIN)/python bench/scale_peers.py
+
+# KenLM's lmplz and build_binary, built from PyPI's source by cmake and Boost, which `make system` installs: ARPA files to
+# compare with, and KenLM's own form of them for bench/scale_peers.py.
 lmplz: .venv-kenlm/bin/lmplz
 
 .venv-kenlm/bin/lmplz:
@@ -139,8 +149,8 @@ lmplz: .venv-kenlm/bin/lmplz
 	  -d .venv-kenlm kenlm==0.3.0
 	tar xzf .venv-kenlm/kenlm-0.3.0.tar.gz -C .venv-kenlm
 	cmake -S .venv-kenlm/kenlm-0.3.0 -B .venv-kenlm/build -DCMAKE_BUILD_TYPE=Release
-	cmake --build .venv-kenlm/build --target lmplz
-	cp .venv-kenlm/build/bin/lmplz $@
+	cmake --build .venv-kenlm/build --target lmplz build_binary
+	cp .venv-kenlm/build/bin/lmplz .venv-kenlm/build/bin/build_binary $(@D)
 
 bench-peers: install .venv/.smollm2 .venv-peers/.installed .venv-clients/.installed
 	$(BIN)/python bench/score.py
