@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.trace import Want
 from pofx.models.ngram.smoothing import discounts_of
 from pofx.models.ngram.unbounded import reading
-from pofx.models.ngram.unbounded.buckets import buckets
+from pofx.models.ngram.unbounded.buckets import BUCKETS, buckets
 from pofx.models.ngram.unbounded.contexts import contexts_of
 from pofx.models.ngram.unbounded.followers import followers_of
+from pofx.models.ngram.unbounded.left_out import left_out_paths
 from pofx.models.ngram.unbounded.model import UnboundedLM, fit_unbounded
 from pofx.models.ngram.unbounded.smoothed import smoothed
 from pofx.models.ngram.unbounded.table import DEEP, context_table
@@ -45,13 +47,22 @@ TOYS = [[0, 1, 0, 1, 2], [0, 1, 0], [], [2, 2, 2, 2], [0, 1, 0, 1, 2], [1], [2, 
 class SlowUnbounded:
     """The definition: contexts are found by searching the history in every document."""
 
-    def __init__(self, documents: list[list[int]], size: int, begin: bool, weights: np.ndarray) -> None:
+    def __init__(
+        self,
+        documents: list[list[int]],
+        size: int,
+        begin: bool,
+        weights: np.ndarray,
+        left_out: int | None = None,
+    ) -> None:
         self.size, self.weights = size, weights
         self.lines = [(["<s>"] if begin else []) + d for d in documents]
         # The histories of all events, the last tokens first, and the token of each event.
         self.events = [
             (tuple(reversed(line[:i])), line[i]) for line in self.lines for i in range(1, len(line))
         ]
+        if left_out is not None:
+            del self.events[left_out]
         self.contexts = {()} | {
             h[:k] for h, _ in self.events for k in range(1, len(h) + 1) if len(self.branches(h[:k])) > 1
         }
@@ -144,6 +155,30 @@ def test_every_distribution_is_what_searching_in_the_text_gives(begin: bool) -> 
 @pytest.mark.parametrize("documents", [TOYS, [[0, 1]], [[], []], [[0] * 12], [[0, 1, 2]] * 3])
 def test_all_laws_hold(begin: bool, documents: list[list[int]]) -> None:
     laws(toy(begin, documents))
+
+
+@pytest.mark.parametrize("begin", [True, False])
+def test_an_event_is_left_out_of_all_counts(begin: bool) -> None:
+    vocab, size = ToyVocab(), ToyVocab().size
+    documents = [[*d, vocab.end] for d in [*TOYS, [0, 0, 1, 0, 0, 1, 2]]]
+    contexts = contexts_of([np.array(d) for d in documents], size, begin)
+    followers = followers_of(contexts, size)
+    table = context_table(contexts, followers, size)
+    # The class of discounts of a context may change where an event is left out, which the fit does not follow.
+    table = replace(table, discounts=np.tile([0.0, 0.4, 0.9, 1.3], (DEEP + 1, 1)))
+    weights = np.random.default_rng(0).dirichlet([1, 1, 1], BUCKETS)
+    n = len(contexts.token)
+    p = np.full(n, 1 / size)
+    for stage in reversed(list(left_out_paths(contexts, followers, table, np.arange(n)))):
+        w = weights[stage.bucket]
+        p[stage.event] = w[:, 0] * stage.branches + w[:, 1] * stage.events + w[:, 2] * p[stage.event]
+    slow = SlowUnbounded(documents, size, begin, weights)
+    expected = []
+    for i, (history, token) in enumerate(slow.events):
+        without = SlowUnbounded(documents, size, begin, weights, left_out=i)
+        without.discounts = table.discounts.tolist()
+        expected.append(without.p(token, list(reversed(history))))
+    np.testing.assert_allclose(np.sort(p), np.sort(expected), rtol=1e-12)
 
 
 def test_a_fault_in_the_weights_breaks_the_law_of_sums() -> None:

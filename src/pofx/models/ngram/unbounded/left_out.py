@@ -71,7 +71,7 @@ def left_out_paths(
             table.all_branches[sibling],
             np.diff(table.first)[sibling],
             length,
-            length - table.length_above(sibling),
+            length - table.length_above(node[inner]),
         )
         yield Stage(inner, kind, *table.shares(sibling, own))
         gone[inner] = own < 0
