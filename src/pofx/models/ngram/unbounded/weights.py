@@ -16,10 +16,10 @@ from pofx.models.ngram.unbounded.table import LEAST, ContextTable
 
 # Of 1.6 M events, 100,000 gave weights in 3 s of CPU, and 400,000 weights in 12 s that were better by 0.005 bits per byte.
 EVENTS = 100_000
-# The bound on the steps of all paths, which are 12 an event in English over bytes, and thousands in a run of one token.
+# The bound on the steps of all paths, which are 12 an event in English over bytes, and up to 257 in a run of one token.
 STEPS = 4_000_000
 ROUNDS = 24
-# The prior of a kind counts as so many events. It has the weights of all kinds that differ from the kind in `beyond` alone.
+# The prior of a kind counts as so many events, and has the weights of all kinds that differ in `beyond` alone.
 PRIOR = 10.0
 
 
