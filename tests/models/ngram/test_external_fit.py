@@ -112,6 +112,19 @@ def test_a_full_disk_is_an_error_that_names_the_disk(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def _unreadable():
+    raise PermissionError(13, "Permission denied", "corpus.txt")
+
+
+def test_a_file_that_cannot_be_read_is_no_full_disk(tmp_path):
+    units = [partial(_texts, ["a b"]), _unreadable]
+    with pytest.raises(
+        pofx.BadSource, match=r"^corpus\.txt: expected a file that can be read.*Permission denied"
+    ):
+        fit_and_save(units, NgramSpec(2), vocab_for("bytes", (), True), tmp_path / "model", 0)
+    assert not list(tmp_path.iterdir())
+
+
 def _die():
     os._exit(9)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from collections.abc import Iterator
@@ -87,9 +88,14 @@ def chunks(rows: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, rows))
 
 
-def full_disk(directory: Path, error: OSError) -> BadSource:
-    """Return the error of a scratch directory that cannot be written."""
+def failed_file(directory: Path, error: OSError) -> BadSource:
+    """Return the error of a file that cannot be read or written, with the full disk of the scratch directory apart."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BadSource(
+            f"{directory}: expected room on the disk for the counts of n-grams, got: {error.strerror}",
+            "free room there, or write the model to another disk",
+        )
     return BadSource(
-        f"{directory}: expected room on the disk for the counts of n-grams, got: {error.strerror or error}",
-        "free room there, or write the model to another disk",
+        f"{error.filename or directory}: expected a file that can be read and written, got: {error.strerror or error}",
+        "check its permissions and its disk",
     )

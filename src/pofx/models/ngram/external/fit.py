@@ -16,7 +16,7 @@ import numpy as np
 from pofx.errors import Advice, BadValue, no_documents
 from pofx.lm.fitted_documents import DocumentRecorder, FittedDocuments, join_records
 from pofx.models.ngram.counting import Codes, closed
-from pofx.models.ngram.external.columns import Column, full_disk
+from pofx.models.ngram.external.columns import Column, failed_file
 from pofx.models.ngram.external.levels import build_levels
 from pofx.models.ngram.external.merging import merge_runs
 from pofx.models.ngram.external.pruning import prune_columns
@@ -90,7 +90,8 @@ def fit_to_files(
         The record and the size of the documents that were read.
 
     Raises:
-        BadSource: There are no documents, the disk is full, or there are more n-grams than a model can have.
+        BadSource: There are no documents, the disk is full, a file cannot be read or written, or there are more n-grams
+            than a model can have.
         BadValue: The system ended a worker.
 
     Right: one unit for each 100 MB of text. Wrong: one unit for each document, since every unit makes files of its own.
@@ -98,7 +99,7 @@ def fit_to_files(
     try:
         return _fit(units, spec, vocab, directory, scratch, memory, workers)
     except OSError as e:
-        raise full_disk(scratch, e) from None
+        raise failed_file(scratch, e) from None
 
 
 def _fit(
