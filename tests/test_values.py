@@ -38,7 +38,9 @@ HUGE = 10**5000  # Python refuses to write it out
 
 # (public name, parameter): what calls it with a value, the kind of number, and whether numbers below 0 are allowed.
 CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
-    ("NgramSpec", "order"): (lambda v: pofx.NgramSpec(order=v), "whole"),
+    ("NgramSpec", "order"): (lambda v: pofx.NgramSpec(order=v), "whole or None"),
+    ("NgramSpec", "quantize"): (lambda v: pofx.NgramSpec(quantize=v), "whole or None"),
+    ("fit", "workers"): (lambda v: pofx.fit(TEXTS, pofx.TransformerSpec(), workers=v), "whole"),
     ("NgramSpec", "alpha"): (lambda v: pofx.NgramSpec(alpha=v), "real"),
     **{
         ("TransformerSpec", name): (lambda v, name=name: pofx.TransformerSpec(**{name: v}), kind)
@@ -161,6 +163,7 @@ MADE |= {"Scorer", "QualityFilter", "Judgement"}
 # functions of `from_callable` take and return numbers.
 ELSEWHERE = {("SubwordVocab", "vocab"), ("words", "units")}
 ELSEWHERE |= {("from_callable", "next_logprobs"), ("from_callable", "sample")}
+ELSEWHERE.add(("NgramSpec", "prune"))  # thresholds: tests/models/ngram/test_count_pruning.py
 ELSEWHERE.add(("fit_filter", "quantiles"))  # a pair: tests/filtering/test_bounds.py
 
 

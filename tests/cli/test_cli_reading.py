@@ -60,7 +60,15 @@ def test_the_options_are_the_same_in_every_verb_that_reads_documents() -> None:
     names = {p.name for p in probe.callback.__click_params__}  # type: ignore[union-attr]
     assert {"field", "id", "delimiter", "quoting", "encoding", "max_document", "max_expansion"} <= names
     readers = {name for name, c in commands().items() if any(p.name in names - {"id"} for p in c.params)}
-    assert {n.split()[0] for n in readers} == {"fit", "score", "words", "audit", "corpus", "classify"}
+    assert {n.split()[0] for n in readers} == {
+        "fit",
+        "score",
+        "words",
+        "audit",
+        "corpus",
+        "classify",
+        "filter",
+    }
     for name in readers:
         assert names <= {p.name for p in commands()[name].params}, name
 

@@ -58,7 +58,9 @@ def test_an_option_with_one_value_is_given_once(verb: str) -> None:
         if option.multiple or option.is_flag:
             continue
         spelled = min(option.opts, key=len)
-        ran = CliRunner().invoke(pofx, [*verb.split(), option.opts[0], "1", option.opts[-1], "2"])
+        ran = CliRunner().invoke(
+            pofx, [*verb.split(), option.opts[0], *"1" * option.nargs, option.opts[-1], *"2" * option.nargs]
+        )
         assert ran.exit_code == 2
         assert f"{spelled}: expected once, got 2 times." in ran.output, (spelled, ran.output)
 

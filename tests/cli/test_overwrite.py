@@ -26,9 +26,18 @@ MADE = {
 }
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"
 MADE["fit", "save_held_out"] = "fit IN -o NEW --order 2 --held-out 0.5 --save-held-out OUT"
+MADE["filter fit", "out"] = "filter fit sample.txt --order 1 -o OUT"
+MADE["filter fit", "html_path"] = "filter fit sample.txt --order 1 -o NEW --html OUT"
+MADE["filter apply", "html_path"] = "filter apply quality IN -o kept --rest rest --html OUT"
+MADE["filter apply", "out"] = MADE["filter apply", "rest"] = ""  # a finished run says that it is done
 MADE["audit", "html_path"] = ""  # takes seconds; its page is written by the same code as that of sample
 MADE = {output: command for output, command in MADE.items() if command}
-ENDINGS = {("score", "out"): ".csv", ("words", "out"): ".csv", ("classify predict", "out"): ".jsonl"}
+ENDINGS = {
+    ("corpus", "out"): ".parquet",
+    ("score", "out"): ".csv",
+    ("words", "out"): ".csv",
+    ("classify predict", "out"): ".jsonl",
+}
 
 
 @pytest.fixture
@@ -44,7 +53,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return ended.value.code, *capsys.readouterr()
 
     Path("in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    Path("sample.txt").write_text("".join(f"the cat sat on {k} mats\n" for k in range(60)))
     for made in (
+        "filter fit sample.txt --order 1 -o quality",
         "fit in.jsonl --order 2 -o model",
         "classify train in.jsonl --order 2 --label-field label --held-out 0 -o classes",
         "compress in.jsonl",

@@ -38,7 +38,15 @@ def test_it_is_one_option_with_one_help() -> None:
         for parameter in verb.params
         if parameter.name == "quiet"
     }
-    assert set(found) == {"fit", "score", "words", "compress", "decompress", "classify predict"}
+    assert set(found) == {
+        "fit",
+        "score",
+        "words",
+        "compress",
+        "decompress",
+        "classify predict",
+        "filter apply",
+    }
     assert len(set(found.values())) == 1
 
 

@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "an empty separator": (["fit", "good.txt", "-o", "m", "--separator", ""], "separator: expected"),
     "order 0": (
         ["fit", "good.txt", "-o", "m", "--order", "0"],
-        "'--order': expected a whole number from 1 to 16, got 0",
+        "'--order': expected a whole number from 1 to 16, or none, got 0",
     ),
     "order in words": (["fit", "good.txt", "-o", "m", "--order", "two"], "--order"),
     "alpha -1": (
