@@ -94,7 +94,7 @@ def _texts(texts):
     return texts
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     texts=TEXTS,
     order=st.sampled_from([1, 2, 3, 6, 8, 16]),

@@ -24,7 +24,7 @@ LEAK = 1e-6  # z has 24 bits, so a row is off by 6e-8 a level
 TEXTS = st.lists(st.text("abc", max_size=12), min_size=1, max_size=14).filter(any)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     texts=TEXTS,
     order=st.integers(1, 5),
