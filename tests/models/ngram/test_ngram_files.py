@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -21,16 +22,22 @@ SPECS = [NgramSpec(5), NgramSpec(9), NgramSpec(16), NgramSpec(1), NgramSpec(3, "
 DERIVED = ("parent", "values", "rows")
 
 
+@functools.cache
+def _documents() -> list[str]:
+    """The built-in documents, which every new cache would read from the standard library again."""
+    return builtin_documents()[:50]
+
+
 @pytest.fixture(scope="module", params=SPECS, ids=lambda spec: f"{spec.order}-{spec.smoothing}")
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("mapped") / "model"
-    pofx.save(pofx.fit(builtin_documents()[:40], request.param), home)
+    pofx.save(pofx.fit(_documents()[:40], request.param), home)
     return home
 
 
 def _numbers(lm):
     given = "t" if lm.begin.known == "none" else ""
-    texts = [*PROBES, *(text[:400] for text in builtin_documents()[30:50])]
+    texts = [*PROBES, *(text[:400] for text in _documents()[30:])]
     logp = np.concatenate([s.logp for s in pofx.score(lm, texts, given)])
     state = lm.extend(lm.start(2), np.array([[116, 104], [104, 101]]))
     return logp.tobytes(), np.asarray(state.logp).tobytes()
