@@ -21,11 +21,12 @@ SMALL: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.thorough
-def test_two_thousand_requests_leave_nothing_behind() -> None:
-    """Blocks of memory that Python holds after the second thousand of requests, and after the first.
+def test_three_thousand_requests_leave_nothing_behind() -> None:
+    """Blocks of memory that Python holds after the second and third thousand of requests, and after the first.
 
-    The first thousand fills whatever is made once. An object that each request left would be 1,000 blocks. Repeats without
-    a leak differed by 15 to 62 blocks, so 250 is a leak, and no noise.
+    The first thousand fills whatever is made once. An object that each request left would be 1,000 blocks in each of the
+    others. Repeats without a leak differed by 15 to 62 blocks, and once by 334 on a busy machine, which starts its threads
+    later. So the smaller one of two differences counts, and 250 is a leak.
     """
     with asked({"own": ngram(), "other": ngram(order=2)}) as client:
 
@@ -36,5 +37,5 @@ def test_two_thousand_requests_leave_nothing_behind() -> None:
             gc.collect()
             return sys.getallocatedblocks()
 
-        first = thousand()
-        assert thousand() - first < 250
+        first, second, third = thousand(), thousand(), thousand()
+        assert min(second - first, third - second) < 250
