@@ -18,6 +18,7 @@ import pofx
 from conftest import DOCS, PATIENCE, Watched
 from pofx.cli.main import pofx as cli
 from pofx.report.numerals import fixed_point, significant_digits, typeset
+from pofx.report.sums import addends
 
 ROWS = [
     {"key": "a1", "text": "The early bird.\nCatches", "kind": "early", "label": "en"},
@@ -177,7 +178,8 @@ def test_words(file_page: Open) -> None:
         assert words == [w["word"] for w in text["words"]["words"]]
         article.locator("summary").click()
         nats = article.get_by_role("row").locator("td:nth-child(4)").all_inner_texts()
-        assert nats == [fixed(w["surprisal_nats"]) for w in text["words"]["words"]]
+        surprisals = [w["surprisal_nats"] for w in text["words"]["words"]]
+        assert nats == addends(surprisals, sum(surprisals))
 
 
 @pytest.mark.parametrize("name", ["sample", "warped"])
@@ -221,11 +223,13 @@ def test_posterior(file_page: Open) -> None:
     record = block(page)["texts"][0]["posterior"]
     for row, model in zip(page.get_by_role("row").all()[1:], record["models"], strict=True):
         cells = row.get_by_role("cell").all_inner_texts()
-        numbers = ("prior_nats", "evidence_nats")
-        expected = [fixed(model[n]) for n in numbers] + [fixed(record["total_nats"])]
+        # log p(text) is the same in each row, and the shown terms add up: see `balanced` in web/src/numbers/sums.ts.
+        sides = round(model["posterior_nats"], 3) + round(record["total_nats"], 3)
+        terms = addends([model["prior_nats"], model["evidence_nats"]], sides)
         assert cells == [
             model["model"],
-            *expected,
+            *(term.replace("-", "−") for term in terms),
+            fixed(record["total_nats"]),
             fixed(model["posterior_nats"]),
             percent(model["posterior"]),
         ]

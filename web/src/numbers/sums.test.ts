@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fixed } from "./notation";
-import { addends, between, steps } from "./sums";
+import { addends, balanced, between, steps } from "./sums";
 
 const read = (shown: string): number => Math.round(1000 * Number(shown.replace("−", "-")));
 const sum = (xs: number[]): number => xs.reduce((s, x) => s + x, 0);
@@ -56,4 +56,14 @@ test("a difference is that of the shown totals", () => {
   expect(fixed(between(1.0004, 0.0006))).toBe("0.999");
   expect(between(-Infinity, -1)).toBe(-Infinity);
   expect(between(-Infinity, -Infinity)).toBeNaN();
+});
+
+test("both sides of Bayes' rule add up, and log p(text) keeps its rounding", () => {
+  const shown = balanced([-0.6934, -26.5704], [-0.0004, -27.2634]);
+  expect(shown.terms).toEqual(["−0.693", "−26.570"]);
+  expect(balanced([-0.6934, -26.5704], [-0.0014, -27.2624]).terms).toEqual(["−0.693", "−26.570"]);
+  expect(balanced([-1.0004, -2.0004], [-1.5004, -1.5004]).terms).toEqual(["−1.000", "−2.000"]);
+  const odd = balanced([-1.0004, -2.0004], [-1.5006, -1.5002]);
+  expect(odd.terms.map(read).reduce((a, b) => a + b)).toBe(-3001);
+  expect(balanced([-Infinity, -1], [-Infinity, -2]).terms).toEqual(["−∞", "−1.000"]);
 });

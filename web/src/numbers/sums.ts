@@ -32,6 +32,15 @@ export function addends(terms: number[], total: number, digits = 3): Shown {
 }
 
 /**
+ * The terms of a sum that equals the sum of the sides, which keep their own roundings: log prior + log p(text | model) is shown
+ * as log posterior + log p(text), and log p(text) is the same number in each row.
+ */
+export function balanced(terms: number[], sides: number[], digits = 3): Shown {
+  const total = sides.reduce((sum, x) => sum + rounded(x, digits), 0) / 10 ** digits;
+  return addends(terms, total, digits);
+}
+
+/**
  * The terms of a sum as they are shown, and the sum up to each of them.
  * Every shown term and every shown sum lies within one unit of the last digit of the true one, and the last sum is the shown total.
  */
