@@ -33,6 +33,14 @@ HERE = Path(__file__).resolve().parent
 CLIENTS = (1, 4, 16)
 
 
+def started(setting: Setting, options) -> dict[str, Process]:
+    """The contenders that no client asks, each in a process of its own."""
+    contenders = {"pofx.score": Process(Tool("pofx.score", "score_pofx:Complete"), setting)}
+    if "lm-eval" in options.tools:
+        contenders["lm-eval hf"] = Process(Tool("lm-eval", "score_peers:LMEval", peers=True), setting)
+    return contenders
+
+
 def throughput(setting: Setting, data: dict, cutter, server: Server, options, out: dict) -> None:
     texts = sorted({t for part in data["A"] for t in part})
     x0 = cutter.id_of(setting.begin)
@@ -42,9 +50,7 @@ def throughput(setting: Setting, data: dict, cutter, server: Server, options, ou
         json.dump({**data, "A": [texts]}, file)
         file.flush()
         one = replace(setting, data=Path(file.name))
-        contenders = {"pofx.score": Process(Tool("pofx.score", "score_pofx:Complete"), one)}
-        if "lm-eval" in options.tools:
-            contenders["lm-eval hf"] = Process(Tool("lm-eval", "score_peers:LMEval", peers=True), one)
+        contenders = started(one, options)
         first = contenders["pofx.score"].ask(**whole)
         n = first["tokens"]
         for rep in range(options.reps):
@@ -84,9 +90,7 @@ def answers(setting: Setting, data: dict, server: Server, options, out: dict) ->
         json.dump({**data, "B": [items]}, file)
         file.flush()
         one = replace(setting, data=Path(file.name))
-        contenders = {"pofx.score": Process(Tool("pofx.score", "score_pofx:Complete"), one)}
-        if "lm-eval" in options.tools:
-            contenders["lm-eval hf"] = Process(Tool("lm-eval", "score_peers:LMEval", peers=True), one)
+        contenders = started(one, options)
         for rep in range(options.reps):
             for name, process in contenders.items():
                 rows.setdefault(name, []).append(process.ask(task="B", slice=0, batch=10)["wall"])
