@@ -61,10 +61,12 @@ test-stores: .venv-stores/.installed
 test-web: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m web tests/web
 
-# What is not from PyPI: Node for a change of web/, the browser of test-web, and what builds lmplz.
+# What is not from PyPI: Node for a change of web/, the browser of test-web, and what builds lmplz. A machine that has npm
+# keeps its Node: Debian's npm conflicts with the Node of other sources.
 system:
 	apt-get update
-	apt-get install --yes --no-install-recommends nodejs npm chromium g++ cmake zlib1g-dev \
+	command -v npm >/dev/null || apt-get install --yes --no-install-recommends nodejs npm
+	apt-get install --yes --no-install-recommends chromium g++ cmake zlib1g-dev \
 	  libboost-program-options-dev libboost-thread-dev libboost-system-dev libboost-test-dev
 
 # All checks and tests, those that need the clients among them.
