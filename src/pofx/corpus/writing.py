@@ -15,6 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from pofx.corpus.arrow_columns import arrow_column
 from pofx.corpus.source import Format, Packing
 from pofx.errors import BadSource, require
 from pofx.files.urls import check_local
@@ -265,7 +266,7 @@ def _parquet(rows: Path, new: Path, columns: Sequence[Column], metadata: Mapping
     with new.open("wb") as out, parquet.ParquetWriter(out, schema, compression="zstd") as writer:
         for group in _groups(rows):
             arrays = [
-                arrow.array([_typed(row.get(c.name), c.kind) for row in group], type=types[c.kind])
+                arrow_column([_typed(row.get(c.name), c.kind) for row in group], types[c.kind])
                 for c in columns
             ]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema), row_group_size=len(group))

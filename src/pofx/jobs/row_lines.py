@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pofx.corpus.bad_rows import BadRow
@@ -53,11 +53,13 @@ def encode_answers(
     kinds = {name: set(before["kinds"].get(name, [])) for name in rows.keep}
     out = []
     for item, answer in zip(items, answers):
-        entry = Entry(item.id, item.kept)
         for name, value in zip(rows.keep, item.kept):
             kinds[name].add(kind_of_value(value))
-        if isinstance(item, Document):
-            entry = replace(entry, text=item.text, given=job.documents.prefix(item))
+        entry = (
+            Entry(item.id, item.kept, item.text, job.documents.prefix(item))
+            if isinstance(item, Document)
+            else Entry(item.id, item.kept)
+        )
         if isinstance(answer, PofxError):
             message = job.spell(answer)
             why = f"{type(answer).__name__}: {message}" if isinstance(item, Document) else message

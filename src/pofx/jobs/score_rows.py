@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -202,11 +201,10 @@ def _or_null(name: str, value: Any) -> Any:
 
 def _numbers(scored: Scored) -> dict[str, Any]:
     total = scored.total if scored.terms.end else None
-    terms = dataclasses.asdict(scored.terms)
     value = scored.prefix_total if total is None else total
     return {
         "total_nats": total,
         "prefix_nats": scored.prefix_total,
         "bits_per_byte": bits_per_byte(-value, scored.terms.bytes) if scored.terms.bytes else None,
-        **{name: _or_null(name, terms[name]) for name in TERMS},
+        **{name: _or_null(name, getattr(scored.terms, name)) for name in TERMS},
     }

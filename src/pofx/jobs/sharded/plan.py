@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
+from pofx.corpus.arrow_columns import arrow_column
 from pofx.corpus.documents import Document
 from pofx.corpus.stretch import Stretch
 from pofx.corpus.writing import Column, kind_of_value
@@ -109,7 +110,8 @@ def write_plan(plan: Plan, folder: Folder) -> Plan:
         + [(name, arrow.int64()) for name in _NUMBERS],
         metadata={"pofx": json.dumps({**about, "seal": _seal(about, rows)})},
     )
-    table = arrow.Table.from_pylist(rows, schema=schema)
+    columns = [arrow_column([row[f.name] for row in rows], f.type) for f in schema]
+    table = arrow.Table.from_arrays(columns, schema=schema)
     sink = arrow.BufferOutputStream()
     parquet.write_table(table, sink, compression="zstd")
     return plan if folder.put_new(PLAN, sink.getvalue().to_pybytes()) else read_plan(folder)

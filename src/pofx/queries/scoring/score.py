@@ -72,7 +72,8 @@ def score(
     out: dict[int, Scored] = {}
     for group in read_groups(lm, texts, given):
         for i, scored, normalized in zip(group.rows, _scored(group, want, boundary), group.changed):
-            scored = replace(scored, terms=replace(scored.terms, normalized=normalized))
+            if normalized:
+                scored = replace(scored, terms=replace(scored.terms, normalized=normalized))
             if group.ids is not None:
                 scored = replace(
                     scored, given=group.ids.text, terms=terms_given_ids(lm, scored.terms, group.ids)
