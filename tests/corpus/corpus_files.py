@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import functools
 import gzip
 import io
 import json
+import lzma
 import sys
 from pathlib import Path
 
@@ -50,7 +53,13 @@ def encoded(kind: str, texts: list[str]) -> bytes:
     return sink.getvalue().encode()
 
 
-PACK = {"": lambda b: b, ".gz": gzip.compress, ".zst": zstandard.compress}
+PACK = {
+    "": lambda b: b,
+    ".gz": gzip.compress,
+    ".zst": zstandard.compress,
+    ".bz2": functools.partial(bz2.compress, compresslevel=1),
+    ".xz": lzma.compress,
+}
 KINDS = [(k, p) for k in ("txt", "jsonl", "ndjson", "csv", "tsv") for p in PACK] + [("parquet", "")]
 
 

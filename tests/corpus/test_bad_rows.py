@@ -128,7 +128,7 @@ def test_without_a_callback_bad_rows_are_warned_of_and_bounded(tmp_path):
         ("a.cvs", "format='csv'"),
         ("a", "got no such ending; name the format"),
         ("a.gz", "got no such ending"),
-        ("a.txt.bz2", "unpack the file"),
+        ("a.txt.zip", "unpack the file"),
         ("a.parquet.gz", "Parquet is read from its end"),
     ],
 )

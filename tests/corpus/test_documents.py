@@ -140,7 +140,7 @@ def test_separator(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["txt", "jsonl", "csv", "tsv"])
-@pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("packing", ["", ".gz", ".zst", ".bz2", ".xz"])
 def test_an_empty_file_has_no_documents(tmp_path, kind, packing):
     path = put(tmp_path / f"a.{kind}{packing}", PACK[packing](b""))
     assert read(path) == ([], [])

@@ -32,7 +32,7 @@ def test_one_enormous_piece(tmp_path):
     assert [len(t) for t in documents(path, separator="##")] == [10_000_000, 1]
 
 
-@pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("packing", ["", ".gz", ".zst", ".bz2", ".xz"])
 def test_memory_is_constant(tmp_path, packing):
     path = put(tmp_path / f"a.txt{packing}", PACK[packing]((b"x" * 9999 + b"\n") * 3000))
     tracemalloc.start()
@@ -43,7 +43,7 @@ def test_memory_is_constant(tmp_path, packing):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("packing", [".gz", ".zst"])
+@pytest.mark.parametrize("packing", [".gz", ".zst", ".bz2", ".xz"])
 @pytest.mark.parametrize("separator", [None, "\n"])
 def test_a_packed_file_that_breaks_off(tmp_path, packing, separator):
     noise = random.Random(0)
@@ -51,14 +51,14 @@ def test_a_packed_file_that_breaks_off(tmp_path, packing, separator):
     whole = PACK[packing](("\n".join(lines) + "\n").encode())
     path = put(tmp_path / f"a.txt{packing}", whole[: len(whole) // 2])
     found = []
-    with pytest.raises(BadSource, match=r"a\.txt\.(gz|zst): expected a whole .* breaks off"):
+    with pytest.raises(BadSource, match=r"a\.txt\.(gz|zst|bz2|xz): expected a whole .* breaks off"):
         found.extend(documents(path, separator=separator))
     assert found == lines[: len(found)]
     assert len(found) > 3_000
 
 
 def test_every_cut_of_a_packed_file_is_noticed(tmp_path):
-    for packing in (".gz", ".zst"):
+    for packing in (".gz", ".zst", ".bz2", ".xz"):
         whole = PACK[packing](b"some text\n" * 3)
         for n in range(1, len(whole)):
             with pytest.raises(BadSource, match=r"a\.txt"):
@@ -72,7 +72,7 @@ def test_packed_files_of_several_frames(tmp_path):
     assert read(put(tmp_path / "a.txt.gz", gzip.compress(b"a\nb") + gzip.compress(b"c\n")))[0] == ["a", "bc"]
 
 
-@pytest.mark.parametrize("packing", [".gz", ".zst"])
+@pytest.mark.parametrize("packing", [".gz", ".zst", ".bz2", ".xz"])
 def test_not_packed_at_all_or_damaged(tmp_path, packing):
     noise = random.Random(0).randbytes(2000)
     zst = zstandard.ZstdCompressor(write_checksum=True).compress

@@ -80,6 +80,59 @@ def test_the_rows_of_all_stretches_are_the_rows_of_the_file(
     assert all(stop - start >= n_bytes for start, stop in ends[:-1])
 
 
+CELLS = (
+    b"a",
+    b"",
+    b'"two\nlines"',
+    b'"two\r\n""lines"""',
+    b'"\n\n"',
+    b'say "x"',
+    b'"a"b',
+    b"a\rb",
+    b'"',
+    b"\xff",
+    b"sep=,",
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "quoting"), [("csv", None), ("csv", "minimal"), ("tsv", None), ("tsv", "minimal")]
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    table=st.lists(
+        st.tuples(st.lists(st.sampled_from(CELLS), max_size=3), st.sampled_from([b"\n", b"\r\n"])),
+        max_size=12,
+    ),
+    head=st.sampled_from([b"text,more\n", b'\xef\xbb\xbfsep=,\n"text",more\n', b'"more\nlines",text\n']),
+    ended=st.booleans(),
+    n_bytes=st.integers(1, 60),
+)
+def test_the_rows_of_all_stretches_of_a_table_with_quotes_are_its_rows(
+    tmp_path: Path,
+    kind: str,
+    quoting: Any,
+    table: list[tuple[list[bytes], bytes]],
+    head: bytes,
+    ended: bool,
+    n_bytes: int,
+) -> None:
+    comma = b"," if kind == "csv" else b"\t"
+    data = head.replace(b",", comma) + b"".join(comma.join(row) + end for row, end in table)
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(data if ended else data.removesuffix(b"\n"))
+    documents = Documents((str(path),), ReadOptions(quoting=quoting))
+    assert rows_of_units(documents, list(cut(documents, n_bytes))) == rows(documents)
+
+
+def test_a_table_with_quotes_has_many_units(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text\n" + b'"two\nlines"\n' * 100)
+    units = list(cut(Documents((str(path),)), 100))
+    assert len(units) == 12
+    assert {u.bytes for u in units[1:-1]} == {108}
+
+
 def test_a_stretch_reads_its_own_bytes_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("".join(f"line {k}\n" for k in range(1000)))
@@ -113,7 +166,6 @@ def test_parquet_is_cut_between_row_groups(tmp_path: Path, n_bytes: int) -> None
     ("name", "data", "reading"),
     [
         ("a.json", json.dumps([{"text": "a"}, {"text": "b"}]).encode(), ReadOptions()),
-        ("a.csv", b'text\n"a\nb"\nc\n', ReadOptions()),
         ("a.txt", b"a\n\nb\n\nc\n", ReadOptions(separator="\n\n")),
         ("a.txt", b"a\nb\n", ReadOptions(split="file")),
         ("a.txt", "a\nb\n".encode("utf-16"), ReadOptions(encoding="utf-16")),

@@ -184,8 +184,8 @@ def documents(
 ) -> Documents:
     r"""Read the documents of files, one at a time, in constant memory.
 
-    The ending of a path names the format: .txt, .jsonl or .ndjson, .json, .csv, .tsv, .parquet. An ending .gz or .zst
-    after any of these but .parquet means that the file is packed. Files in .zst and .parquet need
+    The ending of a path names the format: .txt, .jsonl or .ndjson, .json, .csv, .tsv, .parquet. An ending .gz, .zst,
+    .bz2 or .xz after any of these but .parquet means that the file is packed. Files in .zst and .parquet need
     `pip install 'pofx[data]'`. Files are UTF-8 unless `encoding` says otherwise, and are read strictly; a byte order mark
     at the start of a file is removed.
 

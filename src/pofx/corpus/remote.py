@@ -102,6 +102,19 @@ def open_url(url: str) -> io.BufferedReader:
     return io.BufferedReader(_RemoteStream(file), _CHUNK)
 
 
+def can_be_cut(url: str) -> bool:
+    """Return whether a store gives ranges of a URL, its size, and a mark of its content, which costs one question a range.
+
+    Raises:
+        OSError: The URL names nothing, or the store refuses.
+    """
+    info = find_info(url)
+    if not info.mark or info.size is None:
+        return False
+    with open_url(url) as file:
+        return file.seekable()
+
+
 def url_fingerprint(url: str) -> str:
     """Return the content of a URL as a size and the store's mark of it; as a size and a hash where the store has no mark.
 

@@ -13,11 +13,12 @@ from typing import Literal, cast
 
 from pofx.corpus import remote
 from pofx.corpus.stretch import Stretch
+from pofx.corpus.unpacking import PACKINGS
+from pofx.corpus.unpacking import Packing as Packing
 from pofx.errors import Advice, BadSource, BadValue
 from pofx.files.urls import is_url
 
 Format = Literal["txt", "jsonl", "json", "csv", "tsv", "parquet", "fasttext"]
-Packing = Literal["", "gz", "zst"]
 
 _FORMATS: dict[str, Format] = {
     "txt": "txt",
@@ -29,7 +30,7 @@ _FORMATS: dict[str, Format] = {
     "parquet": "parquet",
     "fasttext": "fasttext",
 }
-_KNOWN = ".txt, .jsonl, .ndjson, .json, .csv, .tsv or .parquet, then .gz or .zst if it is packed"
+_KNOWN = ".txt, .jsonl, .ndjson, .json, .csv, .tsv or .parquet, then .gz, .zst, .bz2 or .xz if it is packed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ def _text(path: object) -> str:
 
 
 def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source:
-    """Return the source that a path names; `format` overrules its ending, but .gz and .zst still mean packed.
+    """Return the source that a path names; `format` overrules its ending, but .gz, .zst, .bz2 and .xz still mean packed.
 
     Raises:
         BadSource: The file is missing, is a directory, or has an unknown ending.
@@ -236,7 +237,7 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
 def _ending(path: str) -> tuple[str, Packing]:
     """Return the ending without packing, and the packing: ("jsonl", "gz") for a.jsonl.gz."""
     stem, last = os.path.splitext((remote.ending_of(path) if is_url(path) else path).lower())
-    if last in (".gz", ".zst"):
+    if last[1:] in PACKINGS:
         return os.path.splitext(stem)[1][1:], cast(Packing, last[1:])
     return last[1:], ""
 
@@ -267,7 +268,7 @@ def _as_text(path: str) -> list[Advice]:
 
 
 def _advice(ending: str) -> str | Advice:
-    if ending in ("bz2", "xz", "zip", "lz4"):
+    if ending in ("zip", "lz4"):
         return "unpack the file, or pack it as .gz or .zst"
     near = difflib.get_close_matches(ending, _FORMATS, 1, 0.5) or ["txt"]
     return Advice("name the format", f"format={near[0]!r}", f"--format {near[0]}")

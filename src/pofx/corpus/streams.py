@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 import sys
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, BinaryIO
@@ -16,9 +14,9 @@ from pofx.corpus.encoding import as_utf8
 from pofx.corpus.remote import open_url
 from pofx.corpus.signatures import refuse_other
 from pofx.corpus.source import Source
-from pofx.corpus.stretch import bytes_of
-from pofx.corpus.unpacking import BadZstd, Gzip, Unpacked, Zstd
-from pofx.errors import BadSource, require
+from pofx.corpus.stretch import Stretch, bytes_of
+from pofx.corpus.unpacking import BadPacked, Unpacked
+from pofx.errors import BadSource
 from pofx.files.limits import DEFAULT, Limits, too_long
 from pofx.files.urls import is_url
 
@@ -37,31 +35,53 @@ def open_text(
 
     Right: `with open_text(source) as stream: …`. Wrong: keeping the stream after the `with`.
     """
+    stretch = source.stretch
+    with open_bytes(source, limits) as stream:
+        # U+FEFF at the beginning of a later line is text, and no mark.
+        inside = stretch is not None and not (stretch.begins_file or stretch.header)
+        if source.format == "parquet" or inside:
+            yield stream
+            return
+
+        def check(head: bytes) -> None:
+            refuse_other(source.name, head, source.format, source.packing)
+
+        yield as_utf8(source.name, stream, encoding, check)
+
+
+@contextmanager
+def open_bytes(
+    source: Source, limits: Limits = DEFAULT, begun: Callable[[int, int], None] | None = None
+) -> Iterator[io.BufferedReader]:
+    """Open the unpacked bytes of a source or of its stretch; Parquet is opened as it is.
+
+    Args:
+        source: The source.
+        limits: The most bytes that packed bytes may give.
+        begun: A function that is called as each member of a packed file begins, with the packed and the unpacked bytes
+            before the member.
+
+    Raises:
+        BadSource: The file cannot be read, is packed otherwise, or breaks off, also inside the `with`.
+    """
     name = source.name
     try:
         with _raw(source) as raw:
             if source.format == "parquet":
                 yield raw
-            elif source.stretch is not None and not (source.stretch.begins_file or source.stretch.header):
-                yield bytes_of(
-                    source.stretch, raw
-                )  # U+FEFF at the beginning of a later line is text, and no mark
+            elif source.stretch is None:
+                yield _unpacked(raw, source, limits, begun)
+            elif source.packing:
+                yield bytes_of(source.stretch, _Members(raw, source, source.stretch, limits))
             else:
-                raw = raw if source.stretch is None else bytes_of(source.stretch, raw)
-                unpacked = _unpacked(raw, source, limits)
-                yield as_utf8(
-                    name,
-                    raw if unpacked is None else io.BufferedReader(unpacked, _CHUNK),
-                    encoding,
-                    lambda head: refuse_other(name, head, source.format, source.packing),
-                )
+                yield bytes_of(source.stretch, raw)
     except EOFError:
         raise BadSource(
             f"{name}: expected a whole .{source.packing} file, got a file that breaks off; the rows before the end "
             "were read",
             "fetch or write the file again",
         ) from None
-    except (gzip.BadGzipFile, zlib.error, BadZstd) as e:
+    except BadPacked as e:
         raise BadSource(
             f"{name}: expected .{source.packing} data, got something else ({e})",
             f"drop .{source.packing} from the name if the file is not packed, else fetch the file again",
@@ -87,13 +107,37 @@ def _raw(source: Source) -> Any:
     return nullcontext(stream)  # the process, and not pofx, closes its standard input
 
 
-def _unpacked(raw: io.BufferedReader, source: Source, limits: Limits) -> Unpacked | None:
-    if source.packing == "gz":
-        return Gzip(source.name, raw, limits)
-    if source.packing == "zst":
-        zstandard = require("zstandard", "data", f"reading {source.name}")
-        return Zstd(source.name, raw, limits, zstandard)
-    return None
+def _unpacked(
+    raw: io.BufferedReader, source: Source, limits: Limits, begun: Callable[[int, int], None] | None = None
+) -> io.BufferedReader:
+    if not source.packing:
+        return raw
+    return io.BufferedReader(Unpacked(source.name, raw, source.packing, limits, begun), _CHUNK)
+
+
+class _Members:
+    """A packed file whose unpacked bytes can be read from two places: its beginning, and the member that a stretch names."""
+
+    def __init__(self, raw: io.BufferedReader, source: Source, stretch: Stretch, limits: Limits) -> None:
+        self._raw, self._source, self._stretch, self._limits = raw, source, stretch, limits
+        self._stream = _unpacked(raw, source, limits)
+
+    def seek(self, at: int) -> int:
+        """Go to an unpacked byte; the bytes of the member before the place are read and dropped."""
+        packed, unpacked = (
+            (0, 0) if at < self._stretch.unpacked else (self._stretch.packed, self._stretch.unpacked)
+        )
+        if self._raw.tell() != packed:
+            self._raw.seek(packed)
+        self._stream = _unpacked(self._raw, self._source, self._limits)
+        left = at - unpacked
+        while left and (data := self._stream.read(min(_CHUNK, left))):
+            left -= len(data)
+        return at
+
+    def read(self, size: int) -> bytes:
+        """Return the next unpacked bytes."""
+        return self._stream.read(size)
 
 
 def check_expansion(source: Source, limits: Limits) -> None:
@@ -101,9 +145,9 @@ def check_expansion(source: Source, limits: Limits) -> None:
     if not source.packing:
         return
     # The reading itself reports all other faults of the file.
-    with suppress(EOFError, gzip.BadGzipFile, zlib.error, BadZstd, OSError), _raw(source) as raw:
-        unpacked = _unpacked(raw, source, limits)
-        while unpacked is not None and unpacked.read(_CHUNK) and unpacked.is_doubtful:
+    with suppress(EOFError, BadPacked, OSError), _raw(source) as raw:
+        unpacked = Unpacked(source.name, raw, source.packing, limits)
+        while unpacked.read(_CHUNK) and unpacked.is_doubtful:
             pass
 
 

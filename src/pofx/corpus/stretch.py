@@ -11,14 +11,16 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A run of whole rows of a file that is not packed.
+    """A run of whole rows of a file.
 
     Attributes:
-        start: The first byte of the first row; in Parquet the first row group.
-        stop: The byte after the last row; in Parquet the row group after the last one.
+        start: The first byte of the first row, unpacked; in Parquet the first row group.
+        stop: The byte after the last row, unpacked; in Parquet the row group after the last one.
         skipped: How many lines (in Parquet rows) of the file stand before the stretch and are not read, so that the rows
             have the line numbers of the whole file.
         header: How many bytes at the beginning of the file are read before the stretch: the names of columns; 0 for none.
+        packed: For a packed file, the packed bytes before the member in which or before which the stretch begins.
+        unpacked: For a packed file, the unpacked bytes before this member. `start - unpacked` bytes are read and dropped.
 
     Right: `Stretch(0, 10, 0)` for the first rows, if byte 9 ends a line. Wrong: a `stop` in the middle of a row, whose
     halves are two bad rows.
@@ -28,6 +30,8 @@ class Stretch:
     stop: int
     skipped: int
     header: int = 0
+    packed: int = 0
+    unpacked: int = 0
 
     @property
     def begins_file(self) -> bool:

@@ -153,7 +153,7 @@ class _Place:
 def _lines(path: str) -> int | None:
     """Count the lines of a plain file, at 2 GB a second; None for a packed file, or a pipe."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode) or path.lower().endswith((".gz", ".zst")):
+        if not stat.S_ISREG(os.stat(path).st_mode) or path.lower().endswith((".gz", ".zst", ".bz2", ".xz")):
             return None
         if path.lower().endswith(".parquet"):
             from pyarrow.parquet import read_metadata

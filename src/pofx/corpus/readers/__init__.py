@@ -65,4 +65,5 @@ def _rows(source: Source, layout: DocumentLayout, fields: FieldSearch) -> Iterat
         elif source.format == "parquet":
             yield from parquet_rows(name, stream, layout, source.stretch)
         else:
-            yield from csv_rows(name, stream, layout, source.format.upper())
+            skipped = 0 if source.stretch is None else source.stretch.skipped
+            yield from csv_rows(name, stream, layout, source.format.upper(), skipped)

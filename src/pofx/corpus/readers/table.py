@@ -22,8 +22,10 @@ _MINIMAL = Advice("say so if a quote may hold line breaks", "quoting='minimal'",
 class _Table:
     """The rows of a table as cells, and the line where the latest one begins."""
 
-    def __init__(self, name: str, stream: BufferedReader, layout: DocumentLayout, kind: str) -> None:
-        self.name, self.layout, self.kind = name, layout, kind
+    def __init__(
+        self, name: str, stream: BufferedReader, layout: DocumentLayout, kind: str, skipped: int
+    ) -> None:
+        self.name, self.layout, self.kind, self.skipped = name, layout, kind, skipped
         self.delimiter = layout.delimiter or ("\t" if kind == "TSV" else ",")
         self.width: int | None = None
         # The line where the row begins, and the lines that it takes.
@@ -61,8 +63,9 @@ class _Table:
         return cells
 
     def _fault(self, found: str, *advice: Advice) -> NoDocument:
-        last = self.line + len(self._row) - 1
-        to = f" (lines {self.line} to {last})" if last > self.line else ""
+        first = self.line + self.skipped
+        last = first + len(self._row) - 1
+        to = f" (lines {first} to {last})" if last > first else ""
         ways = advice if self.layout.quoting is None else ()
         return NoDocument(f"expected a row of {self.kind}, got {found}{to}", *ways)
 
@@ -85,7 +88,7 @@ class _Table:
                     continue
             size += len(data)
             if size > longest:
-                raise too_long(self.name, self.line, self.layout.limits)
+                raise too_long(self.name, self.line + self.skipped, self.layout.limits)
             self._row.append(text)
             yield text
 
@@ -107,13 +110,22 @@ class _Table:
         return True
 
 
-def csv_rows(name: str, stream: BufferedReader, layout: DocumentLayout, kind: str) -> Iterator[RowOutcome]:
+def csv_rows(
+    name: str, stream: BufferedReader, layout: DocumentLayout, kind: str, skipped: int = 0
+) -> Iterator[RowOutcome]:
     """Yield the rows of the table after the first row, which names the columns.
+
+    Args:
+        name: The file, for messages.
+        stream: The bytes of the table.
+        layout: The columns that hold documents.
+        kind: The format in messages, such as "CSV".
+        skipped: How many lines between the first row and the others are not read; messages count these lines, too.
 
     Raises:
         BadSource: The first row names no column of documents.
     """
-    table = _Table(name, stream, layout, kind)
+    table = _Table(name, stream, layout, kind, skipped)
     header: list[str] | None = None
     places: list[int] = []
     while True:

@@ -21,7 +21,7 @@ from pofx.jobs.sharded.unit import PLAN, Unit
 
 # The rows that decide the kinds of kept columns, so that all parts have the same columns.
 LOOK = 1000
-FORMAT = 1
+FORMAT = 2
 ARITHMETIC = "arithmetic: "
 START_OVER = Advice("write to a new directory, or start over", "fresh=True", "--fresh")
 
@@ -117,7 +117,8 @@ def write_plan(plan: Plan, folder: Folder) -> Plan:
     return plan if folder.put_new(PLAN, sink.getvalue().to_pybytes()) else read_plan(folder)
 
 
-_NUMBERS = ("start", "stop", "skipped", "header", "bytes", "modified", "size")
+_STRETCH = ("start", "stop", "skipped", "header", "packed", "unpacked")
+_NUMBERS = (*_STRETCH, "bytes", "modified", "size")
 
 
 def _cells(unit: Unit) -> dict[str, Any]:
@@ -169,9 +170,7 @@ def read_plan(folder: Folder) -> Plan:
 
 
 def _unit(number: int, row: Mapping[str, Any]) -> Unit:
-    stretch = (
-        None if row["start"] is None else Stretch(row["start"], row["stop"], row["skipped"], row["header"])
-    )
+    stretch = None if row["start"] is None else Stretch(*(row[name] for name in _STRETCH))
     return Unit(number, row["path"], stretch, row["bytes"], row["content"], row["modified"], row["size"])
 
 

@@ -24,7 +24,7 @@ class Unit:
         path: The file or URL.
         stretch: The rows of the file; None for the whole file.
         bytes: How many bytes of the file the unit reads, packed where the file is packed.
-        content: The hash of these bytes in hexadecimal; for Parquet and for a URL, the hash of the whole file.
+        content: The hash of these bytes in hexadecimal; for Parquet, a packed file and a URL, the hash of the whole file.
         modified: When the file was changed last, in nanoseconds since 1970; 0 for a URL.
         size: The size of the file, bytes.
     """
@@ -65,7 +65,8 @@ class Unit:
     def check_input(self) -> None:
         """Refuse a file that was edited after the plan was made.
 
-        A file with the size and the time of the plan is accepted unread. Otherwise the bytes of the unit are hashed.
+        A file with the size and the time of the plan is accepted unread. Otherwise the bytes of the unit are hashed, and if
+        their hash is another one, the whole file.
 
         Raises:
             BadSource: The file is gone, or the bytes of the unit differ.
@@ -77,12 +78,9 @@ class Unit:
                 status = os.stat(self.path)
                 if (status.st_size, status.st_mtime_ns) == (self.size, self.modified):
                     return
-                byte_ranges = self.stretch is not None and not self.path.lower().endswith(".parquet")
-                found = (
-                    content_of_stretch(self.path, self.stretch)
-                    if byte_ranges and self.stretch is not None
-                    else content_of_file(self.path)
-                )
+                found = "" if self.stretch is None else content_of_stretch(self.path, self.stretch)
+                if found != self.content:
+                    found = content_of_file(self.path)
         except OSError as e:
             raise BadSource(
                 f"{self.path}: expected the file of the plan, got: {e.strerror or e}", "bring the file back"

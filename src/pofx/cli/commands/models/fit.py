@@ -167,7 +167,7 @@ def command(
     """Fit p to the documents of FILES: minimise L(θ) = −(1/N) Σ log p(x_n).
 
     Each document x_n is read after x0, and its EOS is counted. FILES are .txt (one document per line, unless --split or
-    --separator says otherwise), .jsonl, .csv, .tsv or .parquet, each also .gz or .zst; - is standard input.
+    --separator says otherwise), .jsonl, .csv, .tsv or .parquet, each also .gz, .zst, .bz2 or .xz; - is standard input.
 
     \b
     pofx fit corpus.txt -o model
