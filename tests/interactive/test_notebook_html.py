@@ -24,12 +24,14 @@ from pofx.report.one_line import _LINES
 from small_models import BYTES
 
 ROOT = Path(__file__).parents[2]
-NAMES = sorted(set(values()) - {"Trace", "LearningCurve"})
+NAMES = sorted(set(values()) - {"Trace"})
 
 
 def data_of(shown: str) -> Any:
     """The data of the page within a frame."""
-    frame = re.fullmatch(r"""<iframe srcdoc='([^']*)' sandbox="allow-scripts" [^<>']*></iframe>""", shown)
+    frame = re.fullmatch(
+        r"""<iframe srcdoc='([^']*)' sandbox="allow-scripts" title="[^"<>]*" [^<>']*></iframe>""", shown
+    )
     assert frame is not None
     page = html.unescape(frame[1])
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
@@ -46,6 +48,9 @@ def test_a_value_is_one_frame(name: str) -> None:
     height = re.search(r'height="(\d+)"', shown)
     assert height is not None
     assert 100 <= int(height[1]) <= MOST
+    title = re.search(r'title="([^"]*)"', shown)
+    assert title is not None
+    assert name == "GenerativeClassifier" or html.unescape(title[1]) == repr(values()[name])
     assert len(shown.encode()) < 60_000
 
 
@@ -121,8 +126,8 @@ def test_a_long_table_says_that_it_goes_on() -> None:
     p = np.full((ROWS + 7, 2), 0.5)
     shown = Posterior(np.log(p), np.zeros(len(p)))._repr_html_()
     (block,) = data_of(shown)["sections"][0]["blocks"]
-    assert len(block["rows"]) == ROWS
-    assert block["note"] == "and 7 more rows"
+    assert len(block["amounts"]) == ROWS
+    assert block["note"] == "And 7 more texts."
 
 
 def test_a_classifier_shows_its_classes_once_it_is_fitted() -> None:

@@ -7,11 +7,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
 from report_samples import AUDIT, ENDLESS, EVALUATION, HOSTILE, INF, LM, NAN, TEXTS, scored
 
+from pofx.classification.joint import Joint
 from pofx.cross_fitting.assumptions import corpus_report
+from pofx.lm.begin import Begin
 from pofx.queries.conditioning.infill import infill
 from pofx.queries.findings import BeginEvidence, Finding, Series
+from pofx.queries.marginal.marginal import marginal
 from pofx.queries.next_unit.next import next_token
 from pofx.queries.posterior import posterior
 from pofx.queries.sample import sample
@@ -80,6 +84,10 @@ def blocks_of(page: str) -> list[dict[str, Any]]:
     return [block for section in data_of(page)["sections"] for block in section["blocks"]]
 
 
+def joint(wild: str) -> Joint:
+    return Joint((wild, "b"), (LM, LM), None, np.array([1.0, 2.0]), np.log([0.5, 0.5]))
+
+
 def full_page(text: str | bytes = HOSTILE) -> str:
     wild = str(text)
     audit = replace(
@@ -108,6 +116,14 @@ def full_page(text: str | bytes = HOSTILE) -> str:
                     html.conditioned_block(infill(LM, "the ", " sat", n=8, max_tokens=3), "middle", text),
                     html.evaluation_block(EVALUATION, [wild, "b"]),
                     html.corpus_block(corpus_report(TEXTS * 3, held_out=0.4)),
+                ),
+            ),
+            html.Section(
+                wild,
+                (
+                    html.model_block(LM.with_info(begin=Begin("none", wild, None, wild))),
+                    html.joint_block(joint(wild)),
+                    html.marginal_block(marginal(LM, text)),
                 ),
             ),
             html.audits_section([(wild, audit), ("b", AUDIT)], wild, wild),

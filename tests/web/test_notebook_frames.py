@@ -1,4 +1,7 @@
-"""A value in a cell of a notebook: its frame draws the components of the record, and without scripts a plain table."""
+"""A value in a cell of a notebook: its frame draws the components of the record, and without scripts a plain table.
+
+The frames fit their cells at 360 and at 1,100 pixels; only audits scroll.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ sys.path.append(str(Path(__file__).parents[1] / "interactive"))
 
 from shown_values import values
 
-# What each record is drawn by, beside the tables.
+from small_models import NO_BEGIN, NO_END
+
+# The elements that draw each record.
 DRAWN = {
     "Scored": ".tokens [role=option]",
     "Worded": ".sentence .word",
@@ -24,14 +29,20 @@ DRAWN = {
     "Conditioned": ".outcomes li",
     "MixturePosterior": ".models li",
     "Evaluation": "[aria-label='confusion matrix']",
+    "LM": ".factors dt",
+    "Marginal": ".amounts li",
+    "Compression": ".amounts li",
+    "Posterior": ".amounts li",
+    "Joint": ".amounts li",
+    "GenerativeClassifier": ".amounts li",
+    "LearningCurve": "svg .training",
 }
-TABLES = ["LM", "Marginal", "Compression", "Posterior", "Joint", "GenerativeClassifier"]
 
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page that stands for a notebook: the HTML of every value, one after the other."""
-    shown = {name: values()[name] for name in [*DRAWN, *TABLES]}
+    shown = {name: values()[name] for name in DRAWN}
     html = [
         v._repr_mimebundle_()["text/html"] if hasattr(v, "_repr_mimebundle_") else v._repr_html_()
         for v in shown.values()
@@ -48,11 +59,11 @@ def test_every_frame_draws_its_components_and_breaks_no_policy(browser: Browser,
     page.on("pageerror", lambda e: wrong.append(str(e)))
     page.goto(cells)
     frames = page.locator("iframe")
-    expect(frames).to_have_count(len(DRAWN) + len(TABLES))
-    for k, name in enumerate([*DRAWN, *TABLES]):
+    expect(frames).to_have_count(len(DRAWN))
+    for k, name in enumerate(DRAWN):
         frame = frames.nth(k).content_frame
         expect(frame.locator("body")).to_have_class("compact")
-        expect(frame.locator(DRAWN.get(name, "main table tbody tr")).first).to_be_attached()
+        expect(frame.locator(DRAWN[name]).first).to_be_attached()
         expect(frame.locator("#page > table")).to_have_count(0)
         assert frame.locator("body").evaluate("(b) => getComputedStyle(b).paddingLeft") == "4px"
     # Chromium says of a meta element that the directive for frames is ignored there; nothing else is said.
@@ -65,8 +76,60 @@ def test_without_scripts_every_frame_shows_a_table(browser: Browser, cells: str)
     page = context.new_page()
     page.goto(cells)
     frames = page.locator("iframe")
-    for k in range(len(DRAWN) + len(TABLES)):
+    for k in range(len(DRAWN)):
         table = frames.nth(k).content_frame.locator("#page > table")
         expect(table).to_be_visible()
         assert re.search(r"\d", table.inner_text())
     context.close()
+
+
+# The height of a frame is chosen before a browser lays it out; audits are long, and the browser scrolls them.
+SCROLLED = ("Audit", "CorpusReport")
+
+
+@pytest.mark.parametrize("width", [360, 720, 1100])
+def test_a_frame_is_as_high_and_as_wide_as_its_record(browser: Browser, cells: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark")
+    page.goto(cells)
+    for k, (name, drawn) in enumerate(DRAWN.items()):
+        frame = page.locator("iframe").nth(k).content_frame
+        expect(frame.locator(drawn).first).to_be_attached()
+        high, room, wide, across = frame.locator("body").evaluate(
+            "(b) => [b.scrollHeight, innerHeight, document.documentElement.scrollWidth, innerWidth]"
+        )
+        assert wide <= across, name
+        assert high <= room or name in SCROLLED, (name, high, room)
+        assert room - high < 150 or room <= 130, (name, high, room)
+    page.close()
+
+
+def test_parts_of_a_frame_have_names(browser: Browser, cells: str) -> None:
+    page = browser.new_page()
+    page.goto(cells)
+    names = list(DRAWN)
+
+    def snapshot(name: str) -> str:
+        return page.locator("iframe").nth(names.index(name)).content_frame.locator("main").aria_snapshot()
+
+    for k in range(len(names)):
+        title = page.locator("iframe").nth(k).get_attribute("title")
+        assert title and "(" in title
+    assert 'list "The bits of the file"' in snapshot("Compression")
+    assert 'list "P(class) before the text is read"' in snapshot("Joint")
+    assert 'list "The likeliest class of each text"' in snapshot("Posterior")
+    assert 'img "learning curve: training from ' in snapshot("LearningCurve")
+    assert "✓" in snapshot("LM") and "EOS ends a text." in snapshot("LM")
+    page.close()
+
+
+def test_a_model_without_x0_or_eos_says_what_is_missing(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "cells.html"
+    file.write_text("<!doctype html><meta charset=utf-8>" + NO_BEGIN._repr_html_() + NO_END._repr_html_())
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    begin, end = (page.locator("iframe").nth(k).content_frame.locator("main") for k in range(2))
+    expect(begin).to_contain_text("continues texts, and gives no whole text a probability")
+    expect(begin.locator(".missing")).to_contain_text("There is no x0")
+    expect(end.locator(".missing")).to_contain_text("No token ends a text")
+    expect(end).to_contain_text("never ends one")
+    page.close()

@@ -1,11 +1,14 @@
 /** The data of an offline page, as src/pofx/report/html/document.py writes it. */
 
 import type { Cell } from "../parts/table/cell";
+import type { Amounts } from "../records/amounts";
 import type { Conditioned } from "../records/conditioned";
 import type { CorpusReport } from "../records/corpus";
+import type { Curve } from "../records/curve";
 import type { Draw } from "../records/draw";
 import type { Evaluation } from "../records/evaluation";
 import type { Audit, Series } from "../records/findings";
+import type { ModelCard } from "../records/model";
 import type { Next } from "../records/next";
 import type { Posterior } from "../records/posterior";
 import type { Worded } from "../records/words";
@@ -23,6 +26,9 @@ export type Block =
   | { kind: "quote"; text: string; label: string }
   | { kind: "table"; headings: string[]; rows: Cell[][]; note: string }
   | { kind: "chart"; series: Series }
+  | ({ kind: "amounts" } & Amounts)
+  | { kind: "curve"; curve: Curve }
+  | { kind: "model"; model: ModelCard }
   | { kind: "scores"; texts: (Named & { score: PageScore; told: string })[] }
   | { kind: "words"; texts: (Named & { words: Worded; told: string })[] }
   | { kind: "next"; next: Next; told: string }

@@ -22,7 +22,7 @@ from pofx.web_pages import built
 
 # The kinds of blocks that each script of web/src/notebook draws; the script of a page of --html draws all kinds.
 PARTS: Final = {
-    "notebook/table": {"table", "chart"},
+    "notebook/table": {"table", "chart", "amounts", "curve", "model"},
     "notebook/text": {"scores", "words", "next", "draws"},
     "notebook/report": {"audit", "corpus", "evaluation", "posteriors", "conditioned"},
 }
@@ -44,13 +44,16 @@ _LOADER = """(async () => {
 })();"""
 
 
-def fragment(sections: Sequence[Section], height: int = 320, line: str = "") -> str:
+def fragment(
+    sections: Sequence[Section], height: int = 320, line: str = "", narrow: int | None = None
+) -> str:
     """Return a page as a frame for a cell of a notebook. Its script has no access to the notebook.
 
     Args:
         sections: The sections, in order; a section with the title "" has no heading.
         height: The height of the frame, pixels. A longer page scrolls within the frame.
         line: A line above the plain table, which a browser without scripts shows.
+        narrow: The height of the frame on a screen of 360 px, pixels; None for `height`.
 
     Right: `fragment([Section("", (draws_block(draws),))])`. Wrong: many fragments in one cell, each of which carries its
     script; put all records into one fragment.
@@ -76,9 +79,18 @@ def fragment(sections: Sequence[Section], height: int = 320, line: str = "") -> 
     # JSON has many quotation marks and few apostrophes, and an escaped one takes six bytes.
     source = escape(inner, quote=False).replace("'", "&#x27;")
     return (
-        f'<iframe srcdoc=\'{source}\' sandbox="allow-scripts" title="pofx" width="100%" height="{height}" '
-        'frameborder="0"></iframe>'
+        f'<iframe srcdoc=\'{source}\' sandbox="allow-scripts" title="{escape(line or "pofx")}" width="100%" '
+        f'height="{height}" style="{_height_rule(height, narrow or height)}" frameborder="0"></iframe>'
     )
+
+
+def _height_rule(wide: int, narrow: int) -> str:
+    """Return the height of a frame by the width of the screen: `narrow` at 360 px, `wide` from 860 px on.
+
+    A frame cannot follow its content without a script in the notebook.
+    """
+    low, high = sorted((wide, narrow))
+    return f"height:clamp({low}px,calc({wide}px + {narrow - wide} * (860px - 100vw) / 500),{high}px)"
 
 
 def _part(blocks: Sequence[Block]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pofx.lm.model import LM
 from pofx.lm.scorer import Scorer
+from pofx.vocab.vocabulary import Vocab
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ def model_note(name: str, model: LM | Scorer) -> ModelNote:
     """
     if not isinstance(model, LM):
         return ModelNote(name)
-    end = model.vocab.end
-    named = next((text for text, i in model.vocab.control.names.items() if i == end), "EOS")
-    return ModelNote(name, str(model.begin), "none" if end is None else named, model.fingerprint)
+    eos = "none" if model.vocab.end is None else end_name(model.vocab)
+    return ModelNote(name, str(model.begin), eos, model.fingerprint)
+
+
+def end_name(vocab: Vocab) -> str:
+    """Return the name of EOS in a vocabulary that has one; "EOS" where the vocabulary gives no name."""
+    return next((text for text, i in vocab.control.names.items() if i == vocab.end), "EOS")

@@ -1,15 +1,24 @@
 """A record as HTML for a cell of a notebook: the components of a page, in a frame of their own.
 
-A cell's output carries the script of its components, 32 to 51 kB, so that a notebook shows it offline and years later.
+A cell's output carries the script of its components, 32 to 55 kB, so that a notebook shows it offline and years later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pofx.report.html.blocks import Block, Cell, Numeral, Section, table
+from pofx.report.html.amount_blocks import (
+    ROWS,
+    class_posterior_blocks,
+    compression_block,
+    joint_block,
+    marginal_block,
+)
+from pofx.report.html.blocks import Block, Section
+from pofx.report.html.curve_block import curve_block
 from pofx.report.html.frame import fragment
+from pofx.report.html.model_block import model_block
 from pofx.report.html.record_blocks import (
     audit_block,
     conditioned_block,
@@ -21,9 +30,7 @@ from pofx.report.html.record_blocks import (
     score_block,
     words_block,
 )
-from pofx.report.numerals import fixed_point, probability, significant_digits, typeset
 from pofx.report.one_line import one_line
-from pofx.report.sums import addends
 
 if TYPE_CHECKING:
     from pofx.classification.bayes import Posterior
@@ -40,12 +47,10 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.score import Scored
     from pofx.queries.words.words import Worded
 
-# Heights of a frame, pixels, measured in a cell of 860 px. A higher page scrolls within its frame.
-ROW, HEAD, LEAST, MOST = 30, 80, 110, 640
+# Heights of a frame, pixels, measured in cells of 860 px and of 344 px. A higher page scrolls in its frame, as audits do.
+LEAST, MOST, SCROLLED = 110, 1100, 560
 # The most tokens of a text with a frame, which a notebook file then holds: 10,000 tokens take 0.6 MB.
 TOKENS = 10_000
-# The most rows of a table.
-ROWS = 50
 
 
 def notebook_html(record: Any) -> str | None:
@@ -56,134 +61,101 @@ def notebook_html(record: Any) -> str | None:
             found = draw(record)
             if found is None:
                 return None
-            block, height = found
-            return fragment(
-                [Section("", (block,))], round(max(LEAST, min(MOST, height))), one_line(record) or ""
-            )
+            blocks, *heights = found
+            wide, narrow = (round(max(LEAST, min(MOST, h))) for h in heights)
+            return fragment([Section("", tuple(blocks))], wide, one_line(record) or "", narrow)
     return None
 
 
-Drawn = tuple[Block, float]
-
-
-def _rows(headings: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Drawn:
-    more = f"and {len(rows) - ROWS:,} more rows" if len(rows) > ROWS else ""
-    block = table(headings, rows[:ROWS], "; ".join(n for n in (note, more) if n))
-    return block, HEAD + ROW * min(len(rows), ROWS) + 24 * (bool(note) + len(note) // 110)
+# The blocks, the height of the frame, and its height on a screen of 360 px.
+Drawn = tuple[list[Block], float, float]
 
 
 def _lines(text: str | bytes, width: int) -> int:
     return 1 + len(text) // width
 
 
-def _nats(x: float | None) -> Numeral:
-    return Numeral(fixed_point(x))
-
-
 def _lm(lm: LM) -> Drawn | None:
-    vocab = getattr(lm, "vocab", None)
-    if vocab is None:
+    if getattr(lm, "vocab", None) is None:  # a subclass whose __init__ has not ended
         return None
-    rows: list[tuple[str, Cell]] = [
-        ("model", type(lm).__name__),
-        ("x0", str(lm.begin) if lm.begin.text else lm.begin.known),
-        ("EOS", "none: texts never end" if vocab.end is None else vocab.show(vocab.end)),
-        ("vocabulary", f"{vocab.size:,} tokens"),
-        ("window rule", str(lm.window)),
-        ("arithmetic", lm.dtype),
-    ]
-    if lm.fitted:
-        documents = sum(f.documents for f in lm.fitted)
-        rows.append(("fitted on", f"{documents:,} documents"))
-    return _rows(("", ""), rows)
+    curve = getattr(lm, "learning_curve", None)
+    blocks = [model_block(lm)] if curve is None else [model_block(lm), curve_block(curve)]
+    return blocks, 200 + 345 * (len(blocks) - 1), 370 + 415 * (len(blocks) - 1)
 
 
 def _scored(s: Scored) -> Drawn | None:
     if s.terms.tokens > TOKENS:
         return None
-    return score_block([s]), max(475 if s.top_ids is not None else 420, 330 + 28 * _lines(s.text, 45))
+    tall = 28 * _lines(s.text, 45)
+    top = 130 if s.top_ids is not None else 0
+    return [score_block([s])], max(470, 340 + tall), 620 + top + 28 * _lines(s.text, 34)
 
 
 def _draw(d: Draw) -> Drawn | None:
     if d.terms.tokens > TOKENS:
         return None
-    return draws_block([d]), 90 + 26 * _lines(d.text, 90)
+    return [draws_block([d])], 90 + 26 * _lines(d.text, 90), 90 + 26 * _lines(d.text, 34)
 
 
 def _audit(a: Audit) -> Drawn:
-    return audit_block(a), MOST
+    return [audit_block(a)], SCROLLED, SCROLLED
 
 
 def _worded(w: Worded) -> Drawn | None:
     if w.terms.tokens > TOKENS:
         return None
-    return words_block([w]), 200 + 53 * _lines(w.text, 65)
+    return [words_block([w])], 215 + 53 * _lines(w.text, 65), 310 + 53 * _lines(w.text, 24)
 
 
 def _next(n: Next) -> Drawn:
     bounded = n.unit in ("word", "character")  # a row has its bounds in a second line
-    return next_block(n), 155 + (45 if bounded else 29) * (len(n.top) + 1)
+    row = 45 if bounded else 30
+    return [next_block(n)], 160 + row * (len(n.top) + 1), 215 + row * (len(n.top) + 1)
 
 
 def _marginal(m: Marginal) -> Drawn:
-    low, high = m.interval
-    rows: list[tuple[str, Cell]] = [
-        ("log p, nats", _nats(m.total)),
-        ("95 % interval, nats", typeset(f"{fixed_point(low)} to {fixed_point(high)}")),
-        ("canonical tokenisation, nats", _nats(m.canonical)),
-        ("gap, bits", Numeral(significant_digits(m.gap_bits))),
-        ("tokenisations that were summed", m.found),
-    ]
-    return _rows(("", m.kind), rows, str(m.terms))
+    return [marginal_block(m)], 200, 290
 
 
 def _conditioned(c: Conditioned) -> Drawn:
-    return conditioned_block(c), 310 + 25 * min(len(c.outcomes), 10)
+    shown = 25 * min(len(c.outcomes), 10)
+    return [conditioned_block(c)], 310 + shown, 430 + shown
 
 
 def _mixture_posterior(m: MixturePosterior) -> Drawn:
     names = [f"model {k}" for k in range(len(m.prior))]
-    return posterior_block([m], names), 415 + 57 * len(names)
+    return [posterior_block([m], names)], 420 + 57 * len(names), 420 + 205 * len(names)
 
 
 def _compression(c: Compression) -> Drawn:
-    size = 8 * len(c.blob)
-    coded = (c.ideal_bits, c.lane_bits, c.quantisation_bits)
-    ideal, lanes, quantisation = addends(coded, size - c.escape_bits - c.header_bits, 1)
-    rows: list[tuple[str, Cell]] = [
-        ("−log2 p of the texts", Numeral(ideal)),
-        ("parallel streams", Numeral(lanes)),
-        ("quantisation", Numeral(quantisation)),
-        ("coded without the model", c.escape_bits),
-        ("header", c.header_bits),
-        ("the file", size),
-    ]
-    return _rows(("part", "bits"), rows, f"{c.bytes:,} bytes to {len(c.blob):,}")
+    return [compression_block(c)], 225, 330
 
 
 def _corpus(c: CorpusReport) -> Drawn:
-    return corpus_block(c), MOST
+    return [corpus_block(c)], SCROLLED, SCROLLED
 
 
 def _posterior(p: Posterior) -> Drawn:
-    n_classes = p.log_p.shape[1]
-    rows: list[Sequence[Cell]] = [
-        (i, *(Numeral(probability(float(x))) for x in row), _nats(float(e)))
-        for i, (row, e) in enumerate(zip(p.log_p, p.log_evidence))
-    ]
-    return _rows(("text", *(f"P(class {c})" for c in range(n_classes)), "log p(text), nats"), rows)
+    blocks = class_posterior_blocks(p)
+    shown = min(len(p.log_p), ROWS)
+    return (
+        blocks,
+        90 + 24 * shown + (70 + 30 * shown) * (len(blocks) - 1),
+        140 + 24 * shown + (130 * shown + 30) * (len(blocks) - 1),
+    )
 
 
 def _evaluation(e: Evaluation) -> Drawn:
-    return evaluation_block(e, [f"class {c}" for c in range(len(e.confusion))]), MOST
+    n = len(e.confusion)
+    return [evaluation_block(e, [f"class {c}" for c in range(n)])], 680 + 60 * n, 950 + 60 * n
 
 
 def _joint(j: Any) -> Drawn:
-    # The record is a `Joint`, whose module fits models, so `report` must not import its type.
-    rows: list[Sequence[Cell]] = [
-        (str(c), float(n), Numeral(probability(float(p)))) for c, n, p in zip(j.classes, j.count, j.log_prior)
-    ]
-    return _rows(("class", "documents", "P(class)"), rows, f"p(text | class): {j.lms[0].window}")
+    return [joint_block(j)], 130 + 24 * min(len(j.classes), ROWS), 205 + 24 * min(len(j.classes), ROWS)
+
+
+def _learning_curve(c: Any) -> Drawn | None:
+    return ([curve_block(c)], 345, 415) if len(c.passes) else None
 
 
 def _classifier(c: Any) -> Drawn | None:
@@ -206,5 +178,6 @@ _DRAWN: dict[str, Callable[[Any], Drawn | None]] = {
     "pofx.classification.bayes.Posterior": _posterior,
     "pofx.classification.evaluation.Evaluation": _evaluation,
     "pofx.classification.joint.Joint": _joint,
+    "pofx.models.transformer.learning_curve.LearningCurve": _learning_curve,
     "pofx.classification.estimator.GenerativeClassifier": _classifier,
 }

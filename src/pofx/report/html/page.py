@@ -7,6 +7,12 @@
 
 from __future__ import annotations
 
+from pofx.report.html.amount_blocks import (
+    class_posterior_blocks,
+    compression_block,
+    joint_block,
+    marginal_block,
+)
 from pofx.report.html.blocks import (
     Block,
     Numeral,
@@ -18,10 +24,12 @@ from pofx.report.html.blocks import (
     table,
     table_section,
 )
+from pofx.report.html.curve_block import curve_block
 from pofx.report.html.document import page
 from pofx.report.html.filter_sections import filter_sections
 from pofx.report.html.frame import fragment
 from pofx.report.html.made import Made, ModelNote, model_note
+from pofx.report.html.model_block import model_block
 from pofx.report.html.record_blocks import (
     Row,
     audit_block,
@@ -51,14 +59,20 @@ __all__ = [
     "audit_section",
     "audits_section",
     "chart_block",
+    "class_posterior_blocks",
     "code",
+    "compression_block",
     "conditioned_block",
     "corpus_block",
+    "curve_block",
     "draws_block",
     "draws_section",
     "evaluation_block",
     "filter_sections",
     "fragment",
+    "joint_block",
+    "marginal_block",
+    "model_block",
     "model_note",
     "next_block",
     "page",

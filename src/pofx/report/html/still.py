@@ -55,6 +55,29 @@ def _plain(data: Mapping[str, Any]) -> Rows:
     return data["headings"], [[shown(c) for c in row] for row in data["rows"]]
 
 
+def _amounts(data: Mapping[str, Any]) -> Rows:
+    facts = [(f["before"], f"{f['number']} {f['after']}".strip()) for f in data["facts"]]
+    return (data["title"], data["unit"]), [*facts, *((a["name"], a["shown"]) for a in data["amounts"])]
+
+
+def _curve(data: Mapping[str, Any]) -> Rows:
+    # The newest losses first, since the last rows of a long table are left out.
+    rows = [(_share(x), typeset(fixed_point(y))) for x, y in reversed(data["curve"]["validation"])]
+    training = data["curve"]["training"][-1:]
+    return ("passes", "bits per byte"), [
+        *((f"{_share(x)}, training", typeset(fixed_point(y))) for x, y in training),
+        *((f"{x}, validation", y) for x, y in rows),
+    ]
+
+
+def _model(data: Mapping[str, Any]) -> Rows:
+    model = data["model"]
+    begin = model["begin"]
+    x0 = "none" if begin["known"] == "none" else f"{begin['text'] or 'x0'} ({begin['known']})"
+    rows = [("x0", x0), ("EOS", model["end"] or "none: texts never end"), ("window rule", model["window"])]
+    return ("model", model["name"]), [*rows, *((name, value) for name, value in model["facts"])]
+
+
 def _summed(heading: str, names: Iterable[str], terms: Sequence[Any], total: float) -> Rows:
     """Return terms with their sum; the sum is the first row, since the last rows of a long table are left out."""
     shown = addends([_log(x) for x in terms], total)
@@ -119,6 +142,9 @@ def _evaluation(data: Mapping[str, Any]) -> Rows:
 
 _TABLES: dict[str, Callable[[Mapping[str, Any]], Rows]] = {
     "table": _plain,
+    "amounts": _amounts,
+    "curve": _curve,
+    "model": _model,
     "scores": _scores,
     "words": _words,
     "next": _next,
