@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import pofx.jobs.sharded.on_ray.session as session
+import pofx.ray_session as session
 from pofx.cli.main import main
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.cluster
 LISTENING = """
 import os, subprocess, sys
 from pathlib import Path
-from pofx.jobs.sharded.on_ray.session import ray_session
+from pofx.ray_session import ray_session
 
 def descendants(pid):
     own = [int(c) for t in Path(f"/proc/{pid}/task").iterdir() for c in (t / "children").read_text().split()]

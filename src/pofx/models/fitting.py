@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pofx.errors import BadValue, no_documents
+from pofx.errors import Advice, BadValue, no_documents
 from pofx.lm.model import LM
 from pofx.models.specs import NgramSpec, TransformerSpec
+from pofx.ray_session import check_ray
 from pofx.values import check_whole_number
 from pofx.vocab.spec import vocab_for
 
@@ -31,6 +32,7 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     workers: int = 1,
+    ray: str | None = None,
 ) -> LM:
     """Fit the model of a family to documents by minimising the loss, nats a document, EOS counted.
 
@@ -45,17 +47,20 @@ def fit(
         progress: A function that is called with a `FitProgress` at every step of a transformer.
         checkpoint: A file to which the state of a transformer's fit is written every 30 seconds, and at its end.
         resume: Whether to continue the fit that `checkpoint` holds.
-        workers: How many processes of this machine share each step of a transformer, this process included. The steps are
-            those of one process, up to rounding.
+        workers: How many processes share each step of a transformer, this process included. The steps are those of one
+            process, up to rounding.
+        ray: Where the other workers are: None for this machine; "local" for actors of a Ray on this machine; "HOST:PORT" or
+            "auto" for actors of a Ray cluster that this machine is a node of.
 
     Returns:
         The model, with a record of its documents in `fitted`.
 
     Raises:
-        BadSource: There are no documents, or the checkpoint is damaged.
-        BadValue: `documents` is one text, `spec` is no spec, the checkpoint is of another fit, or a process of the fit
-            ended.
+        BadSource: There are no documents, the checkpoint is damaged, or there is no such Ray.
+        BadValue: `documents` is one text, `spec` is no spec, the checkpoint is of another fit, a process of the fit ended,
+            or `ray` is no address or has no worker.
         Interrupted: Ctrl-C or SIGTERM came between two steps of a transformer.
+        MissingExtra: Ray is missing.
 
     Right: `pofx.fit(pofx.documents("corpus.txt"), pofx.NgramSpec(order=4))`. Wrong: `pofx.fit("corpus.txt")`, since the name
     of a file is no iterable of documents.
@@ -67,6 +72,15 @@ def fit(
             argument="documents",
         )
     workers = check_whole_number("workers", workers, 1, MOST_WORKERS)
+    if ray is not None:
+        check_ray(ray)
+        if isinstance(spec, NgramSpec) or workers == 1:
+            raise BadValue(
+                "expected a Ray for a transformer with at least 2 workers, got "
+                f"{'an n-gram' if isinstance(spec, NgramSpec) else '1 worker'}",
+                Advice("leave Ray out", "ray=None", "no --ray"),
+                argument="ray",
+            )
     if isinstance(spec, NgramSpec):
         if workers > 1:
             raise BadValue(
@@ -75,7 +89,7 @@ def fit(
         return _fit_ngram(documents, spec)
     if isinstance(spec, TransformerSpec):
         kept = None if validation is None else list(validation)
-        return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume, workers)
+        return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume, workers, ray)
     raise BadValue(
         f"expected NgramSpec(…) or TransformerSpec(…), got {spec!r}", "pass a spec", argument="spec"
     )
@@ -110,6 +124,7 @@ def _fit_transformer(
     checkpoint: str | Path | None,
     resume: bool,
     workers: int,
+    ray: str | None,
 ) -> LM:
     from pofx.corpus.split import split_documents
     from pofx.lm.fitted_documents import DocumentRecorder, record_documents
@@ -133,6 +148,7 @@ def _fit_transformer(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         workers=workers,
+        ray=ray,
     )
     own = replace(recorder.finish(), validation=record_documents(validation).codes)
     return lm.with_info(fitted=(own,))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,15 +21,16 @@ from pofx.errors import BadValue, Interrupted  # noqa: E402
 from pofx.models.specs import TransformerSpec  # noqa: E402
 from pofx.models.torchrun import Torchrun  # noqa: E402
 from pofx.models.transformer import training  # noqa: E402
-from pofx.models.transformer.fit_state import FitProgress  # noqa: E402
+from pofx.models.transformer.fit_documents import FitDocuments  # noqa: E402
+from pofx.models.transformer.fit_state import FitProgress, FitState  # noqa: E402
 from pofx.models.transformer.model import TransformerLM, build  # noqa: E402
 from pofx.models.transformer.muon import Optimiser  # noqa: E402
 from pofx.models.transformer.objective import loss_and_gradients  # noqa: E402
 from pofx.models.transformer.training import help_train, train  # noqa: E402
 from pofx.models.transformer.windows import Pieces  # noqa: E402
-from pofx.models.transformer.workers import launch, task  # noqa: E402
+from pofx.models.transformer.workers import local, task  # noqa: E402
+from pofx.models.transformer.workers.crew import Crew  # noqa: E402
 from pofx.models.transformer.workers.group import ALONE, Group, LostWorker, share  # noqa: E402
-from pofx.models.transformer.workers.launch import Crew  # noqa: E402
 from pofx.vocab.vocabulary import CharVocab  # noqa: E402
 from tiny_transformers import ragged  # noqa: E402
 
@@ -85,7 +87,7 @@ def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other workers are threads of this process, so that a test takes no time to start processes."""
 
     @contextmanager
-    def crew(workers: int) -> Iterator[Crew]:
+    def crew(workers: int, ray: str | None = None) -> Iterator[Crew]:
         if workers == 1:
             yield Crew(ALONE)
             return
@@ -152,6 +154,31 @@ def test_the_gradient_is_that_of_one_process(size: int) -> None:
     assert total == pytest.approx(loss, rel=1e-6)
     for s, g in zip(sums, whole):
         torch.testing.assert_close(s, g, rtol=1e-5, atol=1e-6)
+
+
+def gradients_of_a_step(group: Group) -> tuple[float, list[torch.Tensor]]:
+    """The loss and the gradients of the first step, as a process of a fit computes them."""
+    spec = replace(FIT, layers=2)
+    fit = FitState(FitDocuments(corpus(40), spec, CHARS), FitDocuments([], spec, CHARS), spec, CHARS, group)
+    with torch.no_grad():  # the first weights leave most gradients at zero
+        for p in fit.net.parameters():
+            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(1)), alpha=0.3)
+    which = fit.order[0]
+    loss = fit._gradients(which, fit.corpus.pieces.targets_of(which))
+    return loss, [p.grad.clone() for p in fit.net.parameters() if p.grad is not None]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_all_workers_of_a_step_have_the_gradient_of_one_process(size: int) -> None:
+    # Muon and Adam hardly notice a gradient that is a multiple of the right one, so the gradients are compared themselves.
+    loss, whole = gradients_of_a_step(ALONE)
+    meeting = Meeting(size)
+    with ThreadPoolExecutor(size) as pool:
+        groups = [Group(meeting.of(rank), rank, size) for rank in range(size)]
+        for their_loss, gradients in pool.map(gradients_of_a_step, groups):
+            assert their_loss == pytest.approx(loss, rel=1e-6)
+            for theirs, g in zip(gradients, whole, strict=True):
+                torch.testing.assert_close(theirs, g, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.usefixtures("in_threads")
@@ -311,27 +338,27 @@ def test_the_place_in_a_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_worker_that_is_killed(at: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     texts, held_out, file = corpus(150), corpus(20, 1), tmp_path / "c"
     started: list[subprocess.Popen[bytes]] = []
-    start = launch._start
+    start = local._start
 
     def noted(*a: object) -> subprocess.Popen[bytes]:
         started.append(start(*a))  # type: ignore[arg-type]
         return started[-1]
 
-    monkeypatch.setattr(launch, "_start", noted)
+    monkeypatch.setattr(local, "_start", noted)
 
     def kill(p: FitProgress) -> None:
         if p.step == 20 and at == "in a step":
             os.kill(started[-1].pid, signal.SIGKILL)
 
-    measure = training.FitState.measure
+    measure = FitState.measure
 
-    def kills(self: training.FitState, *a: object) -> float:
+    def kills(self: FitState, *a: object) -> float:
         if self.step > 20 and at == "in a measurement" and len(started) == 1:
             os.kill(started[-1].pid, signal.SIGKILL)
             started[-1].wait()
         return measure(self, *a)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training.FitState, "measure", kills)
+    monkeypatch.setattr(FitState, "measure", kills)
     with pytest.raises(
         BadValue, match=r"got worker 2 of 2 \(process \d+\), which SIGKILL ended, after step 2\d"
     ):

@@ -136,7 +136,7 @@ def sharding_options(function: F) -> F:
                 f"{unheeded}: expected only with a directory, -o DIR/, got {found}; end the name of the directory in /."
             )
         if ray is not None:
-            from pofx.jobs.sharded.on_ray.session import check_ray
+            from pofx.ray_session import check_ray
 
             check_ray(ray)
         return function(*args, out=out, sharding=Sharding(workers, unit_size, max_error_rate, ray), **others)

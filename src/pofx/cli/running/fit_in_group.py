@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from pofx.cli.options.written import Verb
 from pofx.models.torchrun import Torchrun
-
-
-def continues(checkpoint: Path, resume: bool) -> bool:
-    """Return whether a fit goes on from its checkpoint: by --resume, or because `torchrun` started the processes again.
-
-    Args:
-        checkpoint: The file of the checkpoint, which may be missing.
-        resume: Whether --resume was typed.
-    """
-    place = Torchrun.of()
-    if resume or place is None or not place.restarts or not checkpoint.is_file():
-        return resume
-    click.echo(
-        f"pofx: this fit continues from {checkpoint}, since torchrun started its processes again", err=True
-    )
-    return True
 
 
 class FitVerb(Verb):

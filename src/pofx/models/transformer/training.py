@@ -48,6 +48,7 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
     workers: int = 1,
+    ray: str | None = None,
 ) -> TransformerLM:
     """Fit a transformer: minimise L(θ) = −(1/N) Σ_n log p_θ(xⁿ) by Muon and Adam.
 
@@ -63,6 +64,7 @@ def train(
         checkpoint: A file that is written every 30 s, at the end, and at an interrupt.
         resume: Whether to continue from `checkpoint`. A `RuntimeWarning` says if it was written under other arithmetic.
         workers: How many processes share each step, this process included.
+        ray: The address of a Ray whose actors are the other workers; None for processes of this machine.
 
     Returns:
         The model, with the weights of the lowest loss on the held-out texts, or the last weights where none is held out.
@@ -87,7 +89,7 @@ def train(
             argument="resume",
         )
     fit = None
-    with open_crew(workers) as crew:
+    with open_crew(workers, ray) as crew:
         try:
             send_task(Task(documents, validation, spec, vocab), crew.group)
             fit = FitState(corpus, held_out, spec, vocab, crew.group)

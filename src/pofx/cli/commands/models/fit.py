@@ -13,20 +13,16 @@ from pofx.cli.options.ngram import check_alpha, check_family, compact_options, n
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Written, model_finished
 from pofx.cli.output.fit_report import ProgressPrinter, Read, print_report
-from pofx.cli.running.fit_in_group import FitVerb, continues
+from pofx.cli.running.fit_checkpoint import checkpoint_of, continues, prepare
+from pofx.cli.running.fit_in_group import FitVerb
 from pofx.files.limits import parse_size
 from pofx.models.specs import SIZES, NgramSpec
 
 # Options that only one family uses. With another family such an option is a mistake, which nobody would notice.
 ONLY = {
     "ngram": ("order", "smoothing", "alpha", "prune", "quantize", "memory"),
-    "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume"),
+    "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume", "ray"),
 }
-
-
-def _checkpoint(out: Path) -> Path:
-    """Return the file of the checkpoint beside the model, also for a name that ends in a slash."""
-    return out.with_name(f"{out.name}.checkpoint")
 
 
 def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
@@ -38,7 +34,7 @@ def _size(context: click.Context, option: click.Parameter, text: str | None) -> 
 
 def _finished(out: Path, values: Values) -> bool:
     """Return whether a finished model stands at the path, which no stopped fit was about to replace."""
-    return model_finished(out, values) and not (values["resume"] and _checkpoint(out).exists())
+    return model_finished(out, values) and not (values["resume"] and checkpoint_of(out).exists())
 
 
 @click.command(cls=FitVerb, numbers="Fit", short_help="Fit a model to documents.")
@@ -47,7 +43,7 @@ def _finished(out: Path, values: Values) -> bool:
     "-o",
     "--out",
     required=True,
-    type=Written(dir_okay=True, beside=lambda path: [_checkpoint(path)], finished=_finished),
+    type=Written(dir_okay=True, beside=lambda path: [checkpoint_of(path)], finished=_finished),
     metavar="DIR",
     help="Directory of the saved model; an n-gram may also go to a file, NAME.arpa or NAME.arpa.gz.",
 )
@@ -86,6 +82,14 @@ def _finished(out: Path, values: Values) -> bool:
     metavar="N",
     help="Use N processes. ngram: count in bounded memory; the model is the same, byte for byte. transformer: share each "
     "step; the model is the same up to rounding.",
+)
+@click.option(
+    "--ray",
+    is_flag=False,
+    flag_value="local",
+    metavar="[ADDRESS]",
+    help="transformer: with --workers, the other processes are actors of Ray: on this machine, or on the cluster at ADDRESS "
+    "(HOST:PORT, or auto).",
 )
 @click.option(
     "--memory",
@@ -150,6 +154,7 @@ def command(
     alpha: float,
     compact: tuple[tuple[int, ...], int | None],
     workers: int | None,
+    ray: str | None,
     memory: int | None,
     layers: int,
     width: int,
@@ -203,10 +208,10 @@ def command(
         train, kept = documents, []
     aside = kept
     kept = _spelled(kept, set().union(*map(set, train))) if vocab == "chars" else kept
-    checkpoint = _checkpoint(Path(out))
+    checkpoint = checkpoint_of(Path(out))
     if family == "transformer":
         resume = continues(checkpoint, resume)
-        _prepare(checkpoint, resume)
+        prepare(checkpoint, resume)
     started = time.perf_counter()
     told = ProgressPrinter(quiet)
     lm = fit(
@@ -217,6 +222,7 @@ def command(
         checkpoint=checkpoint,
         resume=resume,
         workers=workers or 1,
+        ray=ray,
     )
     # The time of a resumed fit includes the time of its earlier runs.
     took = time.perf_counter() - started if told.last is None else told.last.elapsed
@@ -274,23 +280,6 @@ def _write_held_out(path: str, kept: list[str], quiet: bool) -> None:
 
     lines = "".join(dumps({"text": text}) + "\n" for text in kept)
     arguments.write_text(path, lines, quiet)
-
-
-def _prepare(checkpoint: Path, resume: bool) -> None:
-    """Check before the fit that its checkpoint can be written, and warn of an earlier fit that would be replaced."""
-    from pofx.errors import BadSource
-
-    if checkpoint.is_dir():
-        raise BadSource(
-            f"{checkpoint}: expected a place for a checkpoint, got a directory", "choose another --out"
-        )
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    if checkpoint.exists() and not resume:
-        click.echo(
-            f"pofx: warning: {checkpoint} holds an interrupted fit, which this fit replaces; to continue the interrupted "
-            "fit, stop with Ctrl-C and add --resume",
-            err=True,
-        )
 
 
 def _check_heeded(family: str, smoothing: str) -> None:

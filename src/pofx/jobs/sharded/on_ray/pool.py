@@ -15,11 +15,11 @@ from typing import Any
 from pofx.errors import BadSource
 from pofx.files.folders.folder import Folder
 from pofx.jobs.job import Job
-from pofx.jobs.sharded.on_ray.session import LOCAL, ray_session
 from pofx.jobs.sharded.on_ray.worker import ATTEMPTS, UnitWorker
 from pofx.jobs.sharded.sizing import SECONDS
 from pofx.jobs.sharded.unit import Unit
 from pofx.jobs.sharded.workers import Outcome
+from pofx.ray_session import LOCAL, ray_session
 
 # A unit is late when it has lasted so many times as long as the longest unit that is done. An idle worker then does the late
 # unit as well.

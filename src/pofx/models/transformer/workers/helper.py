@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -17,14 +18,15 @@ from pofx.arithmetic import one_thread
 from pofx.models.torchrun import Torchrun
 from pofx.models.transformer.training import help_train
 from pofx.models.transformer.workers.group import LostWorker
-from pofx.models.transformer.workers.launch import join_local, join_torchrun
+from pofx.models.transformer.workers.launch import join_torchrun
+from pofx.models.transformer.workers.local import join_local
 
 
 def main() -> None:
     """Take part in a fit of another process on this machine; the arguments are rank, size and directory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches process 0, which tells the others
     rank, size, directory = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(directory,), daemon=True).start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     with one_thread():
@@ -65,7 +67,8 @@ def _help(rank: int, size: int, directory: Path) -> None:
         sys.exit(f"lost the connection to another worker: {e}")
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(directory: Path) -> None:
     while os.read(0, 1):  # unbuffered: a lock of `sys.stdin` would be held at the exit
         pass
+    shutil.rmtree(directory, ignore_errors=True)  # which is there until all processes have met
     os._exit(1)
