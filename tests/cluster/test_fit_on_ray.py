@@ -22,7 +22,7 @@ from pofx.models.transformer.workers import on_ray  # noqa: E402
 pytestmark = pytest.mark.cluster
 
 TEXTS = ["a" * k + "b" * (k % 3) for k in range(1, 6)] * 12
-FIT = pofx.TransformerSpec(layers=1, width=16, heads=2, context=8, epochs=1, seed=3)
+FIT = pofx.TransformerSpec(layers=1, width=16, heads=2, context=8, epochs=4, seed=3)
 
 
 def weights(lm: pofx.LM) -> dict[str, bytes]:

@@ -12,16 +12,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 
 from pofx.algorithms.prefix_table import Packing, PrefixTable
-from pofx.errors import BadSource
 from pofx.files.cache import is_remembered, remember
-from pofx.files.tensor_file import map_tensors, write_tensors
-from pofx.models.ngram.checks import Refuse, check_numbers
+from pofx.files.tensor_file import write_tensors
+from pofx.models.ngram.checks import check_numbers
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.quantized import BITS, Quantization, Rounded, quantize_levels
+from pofx.models.ngram.saved_table import Refuse, SavedTable, open_table
 from pofx.models.ngram.smoothing import Histories, Levels
 from pofx.models.specs import NgramSpec
 from pofx.vocab.vocabulary import Vocab
@@ -95,45 +94,28 @@ def from_files(
     Raises:
         BadSource: A file is damaged, or disagrees with the others.
     """
-    path = directory / "model.safetensors"
-
-    def bad(what: str) -> BadSource:
-        return BadSource(
-            f"{path}: expected the n-gram table that config.json describes, got {what}",
-            "fit or copy the model again",
-        )
-
-    try:
-        tensors = map_tensors(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as e:
-        raise bad(f"no readable file ({str(e)[:80]})") from None
+    saved = open_table(directory, config, vocab, begin, "n-gram table")
+    bad = saved.refuse
     order = config.get("order")
     if type(order) is not int or not 1 <= order <= 16:
         raise bad(f"order {order!r:.40} in config.json")
-    if config.get("vocab_size") != vocab.size:
-        raise bad(
-            f"vocab_size {config.get('vocab_size')!r} in config.json and {vocab.size} outcomes in tokenizer.json"
-        )
-    for name, id_ in (("bos_token_id", vocab.size if begin else None), ("eos_token_id", vocab.end)):
-        if name not in config or config[name] != id_ or isinstance(config[name], bool):
-            raise bad(f"{name} {config.get(name)!r:.40} in config.json, where the other files have {id_!r}")
     chain, dtype = config.get("chain"), config.get("dtype")
     if not isinstance(chain, bool) or dtype not in ("float64", "float32"):
         raise bad(f"chain {chain!r:.40} and dtype {dtype!r:.40} in config.json")
-    table = _table(tensors, Codes(vocab.size).packing(order), bad)
+    table = _table(saved, Codes(vocab.size).packing(order))
     histories, quantization = Histories(table), _quantization(config, bad)
     uniform = {0: np.array([1.0 / vocab.size])}
     levels = Levels(uniform, {}, histories, {}, chain=chain, quantization=quantization)
     for k in range(1, order + 1):
         size = len(table) if k == order else len(table.parent(k)) if k > 1 else None
         dtype_of = np.uint8 if quantization and k > 1 else np.float64
-        prob = _column(tensors, f"prob.{k}", dtype_of, size, bad)
-        levels.seen[k] = _column(tensors, f"seen.{k}", np.bool_, len(prob), bad)
-        weight = _column(tensors, f"weight.{k - 1}", dtype_of, len(levels.prob[k - 1]), bad)
+        prob = saved.column(f"prob.{k}", dtype_of, (size,))
+        levels.seen[k] = saved.column(f"seen.{k}", np.bool_, (len(prob),))
+        weight = saved.column(f"weight.{k - 1}", dtype_of, (len(levels.prob[k - 1]),))
         if quantization and k > 1:
-            scale = _column(tensors, f"scale.{k - 1}", np.float32, len(weight), bad)
+            scale = saved.column(f"scale.{k - 1}", np.float32, (len(weight),))
             books = [
-                _column(tensors, f"{n}.{j}", np.float64, 1 << BITS, bad)
+                saved.column(f"{n}.{j}", np.float64, (1 << BITS,))
                 for n, j in (("prob-book", k), ("weight-book", k - 1))
             ]
             prob = Rounded(prob, books[0], scale, k, histories)
@@ -176,26 +158,15 @@ def _quantization(config: dict[str, Any], bad: Refuse) -> Quantization | None:
     return told
 
 
-def _table(tensors: dict[str, Any], packing: Packing, bad: Refuse) -> PrefixTable:
-    words = tensors.get("words")
-    if words is None or words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != packing.words:
-        raise bad("no table of n-grams of that order")
-    if "parent.2" not in tensors and packing.depth > 1:
+def _table(saved: SavedTable, packing: Packing) -> PrefixTable:
+    words = saved.column("words", np.uint64, (None, packing.words))
+    if "parent.2" not in saved.tensors and packing.depth > 1:
         return PrefixTable(words, packing)  # an older file, whose groups are found from the strings
     parents: dict[int, Any] = {}
     for k in range(packing.depth, 1, -1):
-        parents[k] = _column(
-            tensors, f"parent.{k}", np.int32, len(words) if k == packing.depth else None, bad
-        )
+        parents[k] = saved.column(f"parent.{k}", np.int32, (len(words) if k == packing.depth else None,))
     stages = []
     for w in range(packing.words - 1):
-        values = _column(tensors, f"values.{w}", np.uint64, None, bad)
-        stages.append((values, _column(tensors, f"rows.{w}", np.int32, len(values), bad)))
+        values = saved.column(f"values.{w}", np.uint64, (None,))
+        stages.append((values, saved.column(f"rows.{w}", np.int32, (len(values),))))
     return PrefixTable(words, packing, parents, stages)
-
-
-def _column(tensors: dict[str, Any], name: str, dtype: Any, size: int | None, bad: Refuse) -> Any:
-    column = tensors.get(name)
-    if column is None or column.ndim != 1 or size not in (None, len(column)) or column.dtype != dtype:
-        raise bad(f"no column {name!r} of {'' if size is None else f'{size} '}numbers")
-    return column

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
-from pofx.errors import BadSource
-from pofx.files.tensor_file import map_tensors, write_tensors
+from pofx.files.tensor_file import write_tensors
+from pofx.models.ngram.saved_table import Refuse, SavedTable, open_table
 from pofx.models.ngram.unbounded.buckets import BUCKETS
 from pofx.models.ngram.unbounded.model import UnboundedLM
 from pofx.models.ngram.unbounded.smoothed import Smoothed
@@ -69,60 +67,34 @@ def from_files(directory: Path, config: dict[str, Any], vocab: Vocab, begin: boo
     Raises:
         BadSource: A file is damaged, or disagrees with the others.
     """
-    path = directory / "model.safetensors"
-
-    def bad(what: str) -> BadSource:
-        return BadSource(
-            f"{path}: expected the table of contexts that config.json describes, got {what}",
-            "fit or copy the model again",
-        )
-
-    try:
-        tensors = map_tensors(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as e:
-        raise bad(f"no readable file ({str(e)[:80]})") from None
-    expected = {
-        "vocab_size": vocab.size,
-        "bos_token_id": vocab.size if begin else None,
-        "eos_token_id": vocab.end,
-    }
-    for name, value in expected.items():
-        if name not in config or config[name] != value or isinstance(config[name], bool):
-            raise bad(f"{name} {config.get(name)!r:.40} in config.json, where the other files have {value!r}")
+    saved = open_table(directory, config, vocab, begin, "table of contexts")
+    tensors = saved.tensors
     sizes = []
     for columns in (_NODES, _PAIRS, _HISTORIES):
-        size = len(tensors.get(next(iter(columns)), np.zeros(0)))
-        sizes.append(size)
+        first, of_first = next(iter(columns.items()))
+        sizes.append(len(saved.column(first, of_first, (None,))))
         for name, dtype in columns.items():
-            _check(tensors, name, (size,), dtype, bad)
+            _check(saved, name, (sizes[-1],), dtype)
     for name, shape in _WEIGHTS.items():
-        _check(tensors, name, shape, np.float64, bad)
-    _check(tensors, "alone", (vocab.size + 1,), np.int32, bad)
-    _check_indexes(tensors, sizes, vocab.size, bad)
+        _check(saved, name, shape, np.float64)
+    _check(saved, "alone", (vocab.size + 1,), np.int32)
+    _check_indexes(tensors, sizes, vocab.size, saved.refuse)
     mine = {name: tensors[name] for name in (*_NODES, *_PAIRS, *_HISTORIES) if name not in ("rest", "prob")}
     table = ContextTable(vocab.size, alone=tensors["alone"], discounts=tensors["discounts"], **mine)
     return UnboundedLM(vocab, Smoothed(table, tensors["weights"], tensors["prob"], tensors["rest"]), begin)
 
 
-def _check(
-    tensors: dict[str, NDArray[Any]],
-    name: str,
-    shape: tuple[int, ...],
-    dtype: Any,
-    bad: Callable[[str], BadSource],
-) -> None:
-    column = tensors.get(name)
-    if column is None or column.shape != shape or column.dtype != dtype:
-        raise bad(f"no column {name!r} of shape {shape}")
+def _check(saved: SavedTable, name: str, shape: tuple[int, ...], dtype: Any) -> None:
+    column = saved.column(name, dtype, shape)
     if dtype == np.float64 and not (np.isfinite(column).all() and (column >= 0).all()):
-        raise bad(f"a number in {name!r} that is no probability")
+        raise saved.refuse(f"a number in {name!r} that is no probability")
 
 
 def _check_indexes(
     tensors: dict[str, NDArray[Any]],
     sizes: list[int],
     size: int,
-    bad: Callable[[str], BadSource],
+    bad: Refuse,
 ) -> None:
     """Check that each number that names a row names an existing row, and that each chain of parents ends at the root."""
     nodes, pairs, histories = sizes
