@@ -109,9 +109,9 @@ def from_files(
     for k in range(1, order + 1):
         size = len(table) if k == order else len(table.parent(k)) if k > 1 else None
         dtype_of = np.uint8 if quantization and k > 1 else np.float64
-        prob = saved.column(f"prob.{k}", dtype_of, (size,))
+        prob: Any = saved.column(f"prob.{k}", dtype_of, (size,))
         levels.seen[k] = saved.column(f"seen.{k}", np.bool_, (len(prob),))
-        weight = saved.column(f"weight.{k - 1}", dtype_of, (len(levels.prob[k - 1]),))
+        weight: Any = saved.column(f"weight.{k - 1}", dtype_of, (len(levels.prob[k - 1]),))
         if quantization and k > 1:
             scale = saved.column(f"scale.{k - 1}", np.float32, (len(weight),))
             books = [
