@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from functools import cached_property
 
 import numpy as np
 import pytest
@@ -56,15 +57,31 @@ def toy(tokens=TOKENS, end=END, **options) -> LM:
 
 
 class Brute:
-    """Sums over every token sequence of at most `longest` tokens, control tokens renormalised away."""
+    """Sums over every token sequence of at most `longest` tokens, control tokens renormalised away.
+
+    The sums are made when first asked for, so that a test module is imported without them.
+    """
 
     def __init__(self, lm: ToyLM, longest: int) -> None:
+        self._lm, self._longest = lm, longest
+
+    @property
+    def prefixes(self) -> Counter[bytes]:
+        return self._sums[0]
+
+    @property
+    def strings(self) -> Counter[bytes]:
+        return self._sums[1]
+
+    @cached_property
+    def _sums(self) -> tuple[Counter[bytes], Counter[bytes]]:
+        lm, longest = self._lm, self._longest
         vocab = lm.vocab
         silent = [i for i, b in enumerate(vocab.token_bytes) if b is None and i != vocab.end]
         letters = [i for i, b in enumerate(vocab.token_bytes) if b is not None]
         # A sequence covers what ends within its last token; else each would be counted with all that goes on from it.
-        self.prefixes: Counter[bytes] = Counter({b"": 1.0})
-        self.strings: Counter[bytes] = Counter()
+        prefixes: Counter[bytes] = Counter({b"": 1.0})
+        strings: Counter[bytes] = Counter()
         layer = {(): 1.0}
         for n in range(longest + 1):
             following = {}
@@ -74,14 +91,15 @@ class Brute:
                 law /= law.sum()
                 spelled = b"".join(vocab.token_bytes[i] for i in path)
                 if vocab.end is not None:
-                    self.strings[spelled] += p * law[vocab.end]
+                    strings[spelled] += p * law[vocab.end]
                 if n < longest:
                     for i in letters:
                         following[(*path, i)] = p * law[i]
                         longer = spelled + vocab.token_bytes[i]
                         for end in range(len(spelled) + 1, len(longer) + 1):
-                            self.prefixes[longer[:end]] += p * law[i]
+                            prefixes[longer[:end]] += p * law[i]
             layer = following
+        return prefixes, strings
 
     def prefix(self, x: bytes) -> float:
         return self.prefixes[x]
