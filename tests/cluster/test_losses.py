@@ -54,7 +54,7 @@ def test_an_actor_that_is_killed_in_the_middle_of_a_unit(
     assert files_of(tmp_path / "out") == whole
 
 
-@pytest.mark.parametrize("name", ["target_writer", "sha256_of", "encode_answers", "write_commit"])
+@pytest.mark.parametrize("name", ["total_cells", "sha256_of", "answer_totals", "write_commit"])
 def test_an_actor_that_is_killed_between_two_steps_of_a_unit(
     cluster: Any, recipe: Recipe, tmp_path: Path, whole: dict[str, bytes], name: str
 ) -> None:

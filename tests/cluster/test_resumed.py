@@ -60,7 +60,7 @@ def killed(recipe: Recipe, tmp_path: Path) -> Callable[[str, str], None]:
     return begin
 
 
-@pytest.mark.parametrize("name", ["target_writer", "sha256_of", "encode_answers", "write_commit"])
+@pytest.mark.parametrize("name", ["total_cells", "sha256_of", "answer_totals", "write_commit"])
 def test_a_driver_that_is_killed_between_two_steps_of_a_unit(
     cluster: Any,
     recipe: Recipe,
@@ -71,7 +71,7 @@ def test_a_driver_that_is_killed_between_two_steps_of_a_unit(
 ) -> None:
     killed(name, cluster.address)
     # Every other run goes on without Ray.
-    workers, ray = (2, None) if name in ("target_writer", "write_commit") else (3, cluster.address)
+    workers, ray = (2, None) if name in ("total_cells", "write_commit") else (3, cluster.address)
     _, ended = run(recipe, tmp_path / "out", workers=workers, ray=ray)
     assert ended.failed == ()
     assert files_of(tmp_path / "out") == whole

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from pofx.corpus.arrow_columns import arrow_column
+from pofx.corpus.parquet_file import ParquetFile
 from pofx.corpus.source import Format, Packing
 from pofx.errors import BadSource, require
 from pofx.files.urls import check_local
@@ -246,30 +246,16 @@ def _cell(value: Any) -> str:
 # --- parquet ----------------------------------------------------------------------------------------------
 
 
+def parquet_metadata(metadata: Mapping[str, Any]) -> str:
+    """Return the metadata of `target_writer` as the text that a Parquet file keeps."""
+    return json.dumps(_plain(dict(metadata)), ensure_ascii=False)
+
+
 def _parquet(rows: Path, new: Path, columns: Sequence[Column], metadata: Mapping[str, Any]) -> None:
-    arrow = require("pyarrow", "data", "writing Parquet")
-    parquet = require("pyarrow.parquet", "data", "writing Parquet")
-    single = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
-    types = {
-        **single,
-        "date": arrow.date32(),
-        "time": arrow.timestamp("us"),
-        "utc": arrow.timestamp("us", "UTC"),
-        "any": arrow.string(),
-        **{f"{kind}s": arrow.list_(of) for kind, of in single.items()},
-    }
-    schema = arrow.schema(
-        [(c.name, types[c.kind]) for c in columns],
-        metadata={"pofx": json.dumps(_plain(dict(metadata)), ensure_ascii=False)},
-    )
     # Python opens the file, since the library takes no name that is not UTF-8.
-    with new.open("wb") as out, parquet.ParquetWriter(out, schema, compression="zstd") as writer:
+    with new.open("wb") as out, ParquetFile(out, columns, parquet_metadata(metadata)) as file:
         for group in _groups(rows):
-            arrays = [
-                arrow_column([_typed(row.get(c.name), c.kind) for row in group], types[c.kind])
-                for c in columns
-            ]
-            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema), row_group_size=len(group))
+            file.write({c.name: [_typed(row.get(c.name), c.kind) for row in group] for c in columns})
 
 
 def _groups(rows: Path) -> Iterator[list[dict[str, Any]]]:

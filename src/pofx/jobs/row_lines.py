@@ -61,9 +61,7 @@ def encode_answers(
             else Entry(item.id, item.kept)
         )
         if isinstance(answer, PofxError):
-            message = job.spell(answer)
-            why = f"{type(answer).__name__}: {message}" if isinstance(item, Document) else message
-            why = " ".join(why.split())
+            why = reason(job, item, answer)
             out.append(ItemLines(tuple(encode_row(r) for r in rows.make_rows(entry, why)), why))
             continue
         state["scored"] += 1
@@ -74,3 +72,9 @@ def encode_answers(
         out.append(ItemLines(tuple(encode_row(r) for r in rows.make_rows(entry, answer))))
     state["kinds"] = {name: sorted(names) for name, names in kinds.items()}
     return out, state
+
+
+def reason(job: Job, item: Item, error: PofxError) -> str:
+    """Return the reason why an item has no score, in one line."""
+    message = job.spell(error)
+    return " ".join((f"{type(error).__name__}: {message}" if isinstance(item, Document) else message).split())

@@ -194,7 +194,7 @@ def token_text(vocab: Vocab, i: int) -> str:
     return vocab.show(i) if spelled is None else spelled.decode("utf-8", "backslashreplace")
 
 
-def _or_null(name: str, value: Any) -> Any:
+def or_null(name: str, value: Any) -> Any:
     """Return the value of a term; None where the term is absent."""
     return None if value == "none" or (name == "boundary" and not value) else value
 
@@ -206,5 +206,5 @@ def _numbers(scored: Scored) -> dict[str, Any]:
         "total_nats": total,
         "prefix_nats": scored.prefix_total,
         "bits_per_byte": bits_per_byte(-value, scored.terms.bytes) if scored.terms.bytes else None,
-        **{name: _or_null(name, getattr(scored.terms, name)) for name in TERMS},
+        **{name: or_null(name, getattr(scored.terms, name)) for name in TERMS},
     }

@@ -46,11 +46,11 @@ class FittedDocuments:
 
     def contains(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
         """Return whether each text is one of the documents, byte for byte; `[n]`."""
-        return _among(texts, self.codes)
+        return _among(_codes_of(texts), self.codes)
 
     def chose_by(self, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
         """Return whether each text chose the weights by early stopping, and the fit did not learn from the text; `[n]`."""
-        return _among(texts, self.validation) & ~self.contains(texts)
+        return _among(_codes_of(texts), self.validation) & ~self.contains(texts)
 
 
 class DocumentRecorder:
@@ -105,28 +105,38 @@ class HasFittedDocuments(Protocol):
         """The records; () where none is known."""
 
 
+def seen_in_fit(
+    lm: HasFittedDocuments, texts: Sequence[str | bytes]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return `was_fitted_on` and `was_chosen_by` of the same texts; each text is hashed once."""
+    fitted, chosen = np.zeros((2, len(texts)), dtype=np.bool_)
+    if lm.fitted:
+        codes = _codes_of(texts)
+        for record in lm.fitted:
+            fitted |= _among(codes, record.codes)
+            chosen |= _among(codes, record.validation)
+    return fitted, chosen & ~fitted
+
+
 def was_fitted_on(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     """Return whether each text is a document that the model, or a part of it, was fitted on; `[n]`.
 
     Right: `was_fitted_on(lm, held_out).any()` before an evaluation. Wrong: taking a False for a proof that a text is new,
     since a model without a record says False of every text.
     """
-    out = np.zeros(len(texts), dtype=np.bool_)
-    for record in lm.fitted:
-        out |= record.contains(texts)
-    return out
+    return seen_in_fit(lm, texts)[0]
 
 
 def was_chosen_by(lm: HasFittedDocuments, texts: Sequence[str | bytes]) -> NDArray[np.bool_]:
     """Return whether each text chose the weights of a part of the model, and no part learned from the text; `[n]`."""
-    out = np.zeros(len(texts), dtype=np.bool_)
-    for record in lm.fitted:
-        out |= record.chose_by(texts)
-    return out & ~was_fitted_on(lm, texts)
+    return seen_in_fit(lm, texts)[1]
 
 
-def _among(texts: Sequence[str | bytes], known: Codes) -> NDArray[np.bool_]:
-    codes = _codes(b"".join(map(_digest, texts)))
+def _codes_of(texts: Sequence[str | bytes]) -> Codes:
+    return _codes(b"".join(map(_digest, texts)))
+
+
+def _among(codes: Codes, known: Codes) -> NDArray[np.bool_]:
     at = np.searchsorted(known, codes)
     out = np.zeros(len(codes), dtype=np.bool_)
     inside = at < len(known)

@@ -191,6 +191,27 @@ class LM(Shown, ABC):
         """
         return forward_by_extension(self, paths, want, skip)
 
+    def log_probs(self, ids: Ints, lengths: Ints) -> NDArray[np.float64]:
+        """Compute log p(path[i] | path[:i]) along paths that lie end to end, without a record of each path.
+
+        The default method is `forward`. The method of a family may be faster, but must give the numbers of the default.
+
+        Args:
+            ids: `[Σ lengths]`, the token ids of all paths, without x0; EOS stands at the end of a complete text.
+            lengths: `[n]`, the number of tokens of each path.
+
+        Returns:
+            Log p of each token, `[Σ lengths]` nats.
+
+        Raises:
+            NoBOS: There is a token, and the model has no x0.
+
+        Right: `lm.log_probs(np.append(lm.vocab.encode_array("a"), lm.vocab.end), np.array([2]))`. Wrong: `lengths` that do
+        not add up to `len(ids)`.
+        """
+        trace = self.forward(np.split(ids, np.cumsum(lengths)[:-1]))
+        return np.concatenate([np.zeros(0), *trace.logp])
+
     def branches(self, state: State) -> Branches:
         """Return a tree of continuations of the prefixes of a state, for next-token distributions after many prefixes.
 

@@ -149,6 +149,12 @@ class Vocab(ABC):
         """Return the ids of each text."""
         return [self.encode_array(t) for t in texts]
 
+    def encode_joined(self, texts: Sequence[str | bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the ids of all texts end to end, and the number of ids of each text."""
+        each = self.encode_many(texts)
+        lengths = np.fromiter(map(len, each), np.int64, len(each))
+        return np.concatenate([np.zeros(0, dtype=np.int64), *each]), lengths
+
     def show(self, i: int) -> str:
         """Return a printable name of an id, for people."""
         if i == self.end:
@@ -228,6 +234,12 @@ class ByteVocab(Vocab):
     def encode_array(self, text: str | bytes) -> NDArray[np.int64]:
         """Return the ids as an array. Without a Python list between, 1 MB takes 1 ms instead of 40 ms."""
         return np.frombuffer(to_bytes(text), dtype=np.uint8).astype(np.int64)
+
+    def encode_joined(self, texts: Sequence[str | bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the bytes of all texts end to end, and the number of bytes of each text."""
+        spelled = list(map(to_bytes, texts))
+        lengths = np.fromiter(map(len, spelled), np.int64, len(spelled))
+        return self.encode_array(b"".join(spelled)), lengths
 
     def decode(self, ids: Sequence[int]) -> bytes:
         """Return the ids as bytes."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from shard_toys import POISON, DeadlyRows, Recipe, files_of, run
 
+from pofx.jobs.score_rows import ScoreRows
 from pofx.jobs.sharded.running import UnitDone
 from pofx.jobs.sharded.status import status
 from pofx.jobs.sharded.workers import UnitFailed
@@ -21,6 +22,7 @@ sys.path.insert(0, {here!r})
 from pathlib import Path
 import pofx.jobs.sharded.{module} as module
 from pofx.jobs.documents import Documents
+from pofx.jobs.score_rows import ScoreRows
 from shard_toys import Recipe, run
 
 calls, real = 0, module.{name}
@@ -33,27 +35,31 @@ def deadly(*args, **options):
     return real(*args, **options)
 
 module.{name} = deadly
-run(Recipe({model!r}, Documents(({corpus!r},))), Path({out!r}))
+run(Recipe({model!r}, Documents(({corpus!r},)), ScoreRows(given={given})), Path({out!r}))
 """
 # Before the part is written; after that, before the part has its name; in the middle of a unit; after the part has its
-# name, before the record is written.
+# name, before the record is written. Rows with a prefix are answered one by one, all others as columns.
 MOMENTS = [
-    pytest.param("part", "target_writer", marks=pytest.mark.thorough),
-    pytest.param("part", "sha256_of", marks=pytest.mark.thorough),
-    pytest.param("part", "encode_answers", marks=pytest.mark.thorough),
-    ("part", "write_commit"),
+    pytest.param("total_cells", False, marks=pytest.mark.thorough),
+    pytest.param("target_writer", True, marks=pytest.mark.thorough),
+    pytest.param("sha256_of", False, marks=pytest.mark.thorough),
+    pytest.param("answer_totals", False, marks=pytest.mark.thorough),
+    pytest.param("encode_answers", True, marks=pytest.mark.thorough),
+    ("write_commit", False),
 ]
 
 
-@pytest.mark.parametrize(("module", "name"), MOMENTS)
+@pytest.mark.parametrize(("name", "given"), MOMENTS)
 def test_a_driver_that_is_killed_is_a_non_event(
-    recipe: Recipe, tmp_path: Path, module: str, name: str
+    recipe: Recipe, tmp_path: Path, name: str, given: bool
 ) -> None:
+    recipe = replace(recipe, rows=ScoreRows(given=given))
     run(recipe, tmp_path / "whole")
     program = KILLED.format(
         here=str(Path(__file__).parent),
-        module=module,
+        module="part",
         name=name,
+        given=given,
         model=recipe.model,
         corpus=recipe.documents.files[0],
         out=str(tmp_path / "out"),

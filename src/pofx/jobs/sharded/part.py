@@ -6,18 +6,28 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pofx.arithmetic import one_thread
 from pofx.corpus.documents import Document
 from pofx.corpus.writing import Column, Target, common_kind, kind_of_value, target_writer
 from pofx.errors import Advice, BadSource, PofxError
 from pofx.files.folders.folder import Folder, sha256_of
+from pofx.jobs.documents import Documents
 from pofx.jobs.job import Job
-from pofx.jobs.row_lines import BEGIN, SEEN, Answers, Item, encode_answers
+from pofx.jobs.row_lines import BEGIN, SEEN, Answers, Item, encode_answers, reason
+from pofx.jobs.score_rows import ScoreRows
 from pofx.jobs.sharded.commit import Commit, write_commit
 from pofx.jobs.sharded.plan import Plan
 from pofx.jobs.sharded.unit import Unit
+from pofx.jobs.total_rows import (
+    TOTALS_SIZE,
+    ColumnFile,
+    RefusedItem,
+    answer_totals,
+    asks_for_totals,
+    total_cells,
+)
 from pofx.queries.scoring.stream import blocks
 
 
@@ -45,26 +55,15 @@ def do_unit(job: Job, plan: Plan, unit: Unit, folder: Folder) -> Commit:
     """
     unit.check_input()
     documents = replace(job.documents, files=(unit.path,), stretch=unit.stretch)
-    query, size = job.rows.bind(job.lm), job.rows.block_size(job.lm)
-    state: dict[str, Any] = BEGIN
-    tokens, terms = 0, []
+    answer = _answer_totals if asks_for_totals(job) else _answer_rows
     with folder.scratch() as temporary, one_thread():
-        lines, refused = Path(temporary, "lines"), Path(temporary, "errors")
-        with lines.open("wb") as good, refused.open("wb") as bad:
-            for block in blocks(documents.items(), documents.ask, size, 0):
-                answers = _fitting(job, plan.columns, block.items, block.answers(query))
-                found, state = encode_answers(job, block.items, answers, state)
-                for item, rows, answer in zip(block.items, found, answers):
-                    if isinstance(answer, PofxError):
-                        bad.write(_refusal(item, unit, rows.error))
-                    else:
-                        good.writelines(rows.lines)
-                        terms.append(job.rows.nats(answer))
-                        tokens += answer.terms.tokens + answer.terms.end
+        made, refused = Path(temporary, "part"), Path(temporary, "errors")
+        with refused.open("wb") as bad:
+            state, tokens, terms = answer(job, plan, unit, documents, made, bad)
         commit = Commit(
             unit=unit.number,
             fingerprint=plan.fingerprint,
-            part=_written(folder, unit, lines, plan) if terms else "",
+            part=_placed(folder, unit.part, made) if terms else "",
             errors=_placed(folder, unit.errors, refused) if state["items"] > state["scored"] else "",
             rows=state["items"],
             scored=state["scored"],
@@ -74,6 +73,61 @@ def do_unit(job: Job, plan: Plan, unit: Unit, folder: Folder) -> Commit:
             **{name: state.get(name, 0) for name in SEEN},
         )
     return write_commit(folder, unit, commit)
+
+
+# The state of a run after the unit's rows, the number of tokens, and the term of each row in the sum, nats.
+_Answered = tuple[dict[str, Any], int, list[float]]
+
+
+def _answer_rows(
+    job: Job, plan: Plan, unit: Unit, documents: Documents, made: Path, bad: BinaryIO
+) -> _Answered:
+    """Answer the rows of a unit one by one, as lines of JSON of which the part is made."""
+    query, size = job.rows.bind(job.lm), job.rows.block_size(job.lm)
+    state: dict[str, Any] = BEGIN
+    tokens, terms = 0, []
+    lines = made.with_name("lines")
+    with lines.open("wb") as good:
+        for block in blocks(documents.items(), documents.ask, size, 0):
+            answers = _fitting(job, plan.columns, block.items, block.answers(query))
+            found, state = encode_answers(job, block.items, answers, state)
+            for item, rows, answer in zip(block.items, found, answers):
+                if isinstance(answer, PofxError):
+                    bad.write(_refusal(item, unit, rows.error))
+                else:
+                    good.writelines(rows.lines)
+                    terms.append(job.rows.nats(answer))
+                    tokens += answer.terms.tokens + answer.terms.end
+    if terms:
+        writer = target_writer(Target(made, "parquet", ""), plan.columns, {"fingerprint": plan.fingerprint})
+        assert writer is not None  # noqa: S101  (ours: only JSON lines need no writer)
+        writer(lines, made)
+    return state, tokens, terms
+
+
+def _answer_totals(
+    job: Job, plan: Plan, unit: Unit, documents: Documents, made: Path, bad: BinaryIO
+) -> _Answered:
+    """Answer the rows of a unit as columns; a row without a score takes the way of `_answer_rows`."""
+    rows = job.rows
+    assert isinstance(rows, ScoreRows)  # noqa: S101  (ours: `asks_for_totals` holds)
+    state: dict[str, Any] = {**BEGIN, **dict.fromkeys(SEEN, 0)}
+    tokens, terms = 0, list[float]()
+    with ColumnFile(made, plan.columns, {"fingerprint": plan.fingerprint}) as file:
+        for block in blocks(documents.items(), documents.ask, TOTALS_SIZE, 0):
+            state["items"] += len(block.items)
+            for run in answer_totals(job.lm, block):
+                if isinstance(run, RefusedItem):
+                    bad.write(_refusal(run.item, unit, reason(job, run.item, run.error)))
+                    continue
+                cells, sums = total_cells(rows, run)
+                file.add(cells, len(run.items), sums.bytes)
+                state["scored"] += len(run.items)
+                for name in ("bytes", *SEEN):
+                    state[name] += getattr(sums, name)
+                tokens += sums.tokens
+                terms += sums.nats
+    return state, tokens, terms
 
 
 def _fitting(job: Job, columns: tuple[Column, ...], items: tuple[Item, ...], answers: Answers) -> Answers:
@@ -100,14 +154,6 @@ def _refusal(item: Item, unit: Unit, why: str) -> bytes:
     where = {} if stretch is None else {"start": stretch.start, "stop": stretch.stop}
     record = {"id": item.id, "source": item.source, "line": item.line, **where, "error": why}
     return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
-
-
-def _written(folder: Folder, unit: Unit, lines: Path, plan: Plan) -> str:
-    made = lines.with_name("part")
-    writer = target_writer(Target(made, "parquet", ""), plan.columns, {"fingerprint": plan.fingerprint})
-    assert writer is not None  # noqa: S101  (ours: only JSON lines need no writer)
-    writer(lines, made)
-    return _placed(folder, unit.part, made)
 
 
 def _placed(folder: Folder, file: str, made: Path) -> str:

@@ -112,6 +112,23 @@ class NgramLM(LM):
             return out.build()
         flat = np.concatenate(ids)
         codes, kept = self._laid_out(flat, np.array([len(p) for p in ids]), np.array(skips))
+        self._read_blocks(codes, kept, out, want)
+        return out.build()
+
+    def log_probs(self, ids: Ints, lengths: Ints) -> NDArray[np.float64]:
+        """Compute `LM.log_probs` by the look-ups of `forward`."""
+        if self.begin.known == "none" and len(ids):
+            raise refuse_unconditional(self.begin)
+        check_ids(ids, self.vocab.size)
+        out = TraceBuilder([len(ids)], Want(), self.vocab.end)
+        codes, kept = self._laid_out(ids, lengths, np.zeros(len(lengths), dtype=np.int64))
+        self._read_blocks(codes, kept, out, Want())
+        return out.logp
+
+    def _read_blocks(
+        self, codes: NDArray[np.uint64], kept: NDArray[np.bool_], out: TraceBuilder, want: Want
+    ) -> None:
+        """Report all kept positions."""
         done = 0
         for lo in range(0, len(codes), POSITIONS):
             # A block begins with the history of its first position, whose numbers an earlier block has reported.
@@ -119,7 +136,6 @@ class NgramLM(LM):
             block, mine = codes[context : lo + POSITIONS], kept[context : lo + POSITIONS].copy()
             mine[: lo - context] = False
             done += self._read(block, np.flatnonzero(mine), done, out, want)
-        return out.build()
 
     def _laid_out(
         self, flat: Ints, lengths: Ints, skips: Ints

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pofx.errors import Advice, NoEOS
 from pofx.interactive.shown import Shown
 from pofx.interactive.table import HasTable, TableColumn
-from pofx.lm.fitted_documents import was_chosen_by, was_fitted_on
+from pofx.lm.fitted_documents import seen_in_fit
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
 from pofx.queries.scoring.terms import Terms, terms
@@ -208,7 +208,8 @@ class TokenPaths:
         if not lm.fitted:
             return [False] * len(self.texts), [False] * len(self.texts)
         both = [to_bytes(g) + to_bytes(x) for g, x in zip(self.prefixes, self.texts)]
-        return was_fitted_on(lm, both).tolist(), was_chosen_by(lm, both).tolist()
+        fitted, chosen = seen_in_fit(lm, both)
+        return fitted.tolist(), chosen.tolist()
 
     def records(self, lm: LM, trace: Trace, first: int = 0) -> list[Scored]:
         """Make the record of each text from a pass over the paths.

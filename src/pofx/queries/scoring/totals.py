@@ -1,0 +1,106 @@
+"""Log p of whole texts as columns, without the terms of the sum: no record a text, no array a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pofx.lm.fitted_documents import seen_in_fit
+from pofx.lm.model import LM
+from pofx.lm.trace import Ints
+from pofx.queries.scoring.terms import Terms, terms
+from pofx.vocab.vocabulary import to_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Log p of n texts without a prefix, nats, and the terms that differ from text to text.
+
+    Attributes:
+        complete: `[n]`, log p(text), EOS included, nats; None for a model without EOS.
+        prefixes: `[n]`, log P(text), nats, of all texts that begin with the text, so without an EOS term.
+        tokens: `[n]`, the length of each text, tokens; EOS is not counted.
+        bytes: `[n]`, the length of each text, bytes.
+        unknown: `[n]`, how many words of each text were read as the class of unknown words; above 0 the kind is "class".
+        fitted: `[n]`, whether the model was fitted on each text.
+        chosen: `[n]`, whether each text chose the weights of the model.
+        rules: The terms of the empty text, whose other fields hold for all texts.
+
+    Right: `score_totals(lm, texts).complete.sum()`. Wrong: a text after a prefix, which `score` takes.
+    """
+
+    complete: NDArray[np.float64] | None
+    prefixes: NDArray[np.float64]
+    tokens: Ints
+    bytes: Ints
+    unknown: Ints
+    fitted: NDArray[np.bool_]
+    chosen: NDArray[np.bool_]
+    rules: Terms
+
+
+def has_totals(lm: LM) -> bool:
+    """Return whether `score_totals` has the numbers and terms of `score` for this model.
+
+    The terms differ from text to text where a vocabulary normalizes texts, where p has bounds, and where mass is
+    renormalised away. Beside the products of a network, the records of `score` cost nothing.
+    """
+    return not (lm.vocab.normalizes or lm.interval or lm.leaks or lm.work)
+
+
+def score_totals(lm: LM, texts: Sequence[str | bytes]) -> Totals:
+    """Compute log p of complete texts, and of the same texts as prefixes.
+
+        log p(text) = Σ log p(x_i | x_<i) + log p(EOS | text), nats
+
+    Args:
+        lm: A model for which `has_totals` is True.
+        texts: The texts.
+
+    Returns:
+        The columns, in the order of the texts, with the numbers of `score`.
+
+    Raises:
+        NoBOS: The model has no x0.
+        NotText: The vocabulary cannot spell a text.
+        TooLong: A text does not fit the context, and the model has no window rule.
+
+    Right: `score_totals(lm, ["a", "b"]).complete`. Wrong: for the term of one token; `score` has the terms.
+    """
+    vocab = lm.vocab.scoring
+    ids, tokens = vocab.encode_joined(texts)
+    ends = np.cumsum(tokens)
+    extra = int(vocab.end is not None)
+    closed = ids if vocab.end is None else np.insert(ids, ends, vocab.end)
+    logp = lm.log_probs(closed, tokens + extra)
+    starts = ends - tokens + np.arange(len(texts)) * extra
+    prefixes = _sums(logp, starts, tokens)
+    sizes = np.fromiter((len(to_bytes(t)) for t in texts), np.int64, len(texts))
+    unknown = np.zeros(len(texts), dtype=np.int64)
+    if vocab.control.unknown is not None:
+        unknown = _sums((closed == vocab.control.unknown).astype(np.int64), starts, tokens)
+    return Totals(
+        _sums(logp, starts, tokens + extra) if extra else None,
+        prefixes,
+        tokens,
+        sizes,
+        unknown,
+        *seen_in_fit(lm, texts),
+        terms(lm, 0, 0, 0, bool(extra)),
+    )
+
+
+def _sums(values: NDArray[Any], starts: Ints, lengths: Ints) -> NDArray[Any]:
+    """Return the sum of each run of values, with the bits of `sum`; 0 for an empty run.
+
+    `reduceat` adds up the values after the first one as `sum` adds up all values, so each run gets a zero before it.
+    """
+    n = len(starts)
+    padded = np.insert(values, np.stack([starts, starts + lengths], axis=1).ravel(), values.dtype.type(0))
+    edges = np.stack([starts, starts + lengths], axis=1).ravel() + np.arange(2 * n)
+    # The sum from the end of a run to the next run is not asked for.
+    return np.add.reduceat(padded, edges)[::2] if n else padded
