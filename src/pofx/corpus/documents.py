@@ -153,8 +153,10 @@ class Records(_Files):
     """Documents as `Document`, which `records` returns; after an iteration it has the counts."""
 
     def __iter__(self) -> Iterator[Document]:
+        latest = None
         for source, tally, found in self._read():
-            name = source.name
+            if source is not latest:
+                latest, name = source, source.name
             if not isinstance(found, LineRun):
                 line, text, id_, given, kept = found
                 tally.n += 1

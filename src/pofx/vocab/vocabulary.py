@@ -183,10 +183,15 @@ def to_bytes(text: str | bytes) -> bytes:
         ) from None
 
 
+def count_bytes(text: str | bytes) -> int:
+    """Return `len(to_bytes(text))`; text of ASCII alone, which has a byte a character, is not encoded."""
+    return len(text) if isinstance(text, str) and text.isascii() else len(to_bytes(text))
+
+
 def to_str(text: str | bytes) -> str:
     """Return the text as str; raise `NotText` with the offset where bytes are no UTF-8."""
     if isinstance(text, str):
-        to_bytes(text)
+        count_bytes(text)  # refuses lone surrogates
         return text
     if not isinstance(text, bytes):
         raise NotText(f"expected a text (str or bytes), got {type(text).__name__}", "pass a str")

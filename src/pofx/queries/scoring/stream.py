@@ -12,7 +12,7 @@ from pofx.lm.trace import Want
 from pofx.queries.scoring.joins import JoinRequest
 from pofx.queries.scoring.score import Scored, score
 from pofx.values import check_whole_number
-from pofx.vocab.vocabulary import to_bytes
+from pofx.vocab.vocabulary import count_bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -211,7 +211,7 @@ def _check_question(question: Question) -> Question:
     if not isinstance(question, PofxError):
         try:
             for part in question:
-                to_bytes(part)
+                count_bytes(part)
         except PofxError as e:  # a lone surrogate has no length in bytes
             return e
     return question
@@ -221,7 +221,7 @@ def _count_bytes(question: Question, prefixes: set[str | bytes]) -> int:
     if isinstance(question, PofxError):
         return 0
     text, given = question
-    return len(to_bytes(text)) + (0 if given in prefixes else len(to_bytes(given)))
+    return count_bytes(text) + (0 if given in prefixes else count_bytes(given))
 
 
 def _answer_each(

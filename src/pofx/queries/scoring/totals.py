@@ -13,7 +13,7 @@ from pofx.lm.fitted_documents import seen_in_fit
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints
 from pofx.queries.scoring.terms import Terms, terms
-from pofx.vocab.vocabulary import to_bytes
+from pofx.vocab.vocabulary import count_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def score_totals(lm: LM, texts: Sequence[str | bytes]) -> Totals:
     logp = lm.log_probs(closed, tokens + extra)
     starts = ends - tokens + np.arange(len(texts)) * extra
     prefixes = _sums(logp, starts, tokens)
-    sizes = np.fromiter((len(to_bytes(t)) for t in texts), np.int64, len(texts))
+    sizes = np.fromiter(map(count_bytes, texts), np.int64, len(texts))
     unknown = np.zeros(len(texts), dtype=np.int64)
     if vocab.control.unknown is not None:
         unknown = _sums((closed == vocab.control.unknown).astype(np.int64), starts, tokens)
