@@ -263,7 +263,8 @@ def _leading_codes(differ: NDArray[np.uint64], packing: Packing, most: int) -> N
     # The number of bits, from the exponent of a float. The bits below a 1 are cleared, so that no float is rounded up.
     bits = np.frexp((differ & ~(differ >> np.uint64(1))).astype(np.float64))[1]
     free = packing.bits * packing.per_word - bits
-    return np.minimum(free // packing.bits, most).astype(np.int8)
+    out: NDArray[np.int8] = np.minimum(free // packing.bits, most).astype(np.int8)
+    return out
 
 
 def _search_within(keys: NDArray[np.uint64], queries: NDArray[np.uint64], lo: Index, hi: Index) -> Index:
