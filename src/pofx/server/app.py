@@ -16,6 +16,7 @@ from pofx.classification.joint import Joint
 from pofx.classification.outliers import Rejection
 from pofx.errors import PofxError
 from pofx.lm.model import LM
+from pofx.lm.prefix_memory import PrefixMemory
 from pofx.server.classifiers.golden import golden_text
 from pofx.server.classifiers.served import Classifiers
 from pofx.server.client_routes import client_routes
@@ -66,6 +67,8 @@ def make_app(
     ]
     desk = Desk(settings.queue, settings.workers, settings.bodies, settings.timeout)
     metrics = Metrics(desk)
+    memory = PrefixMemory(settings.prefixes, metrics.recalled)
+    metrics.watch(memory)
     app = Starlette(
         routes=routes,
         middleware=[
@@ -81,7 +84,13 @@ def make_app(
     )
     app.router.redirect_slashes = False
     app.state.settings, app.state.desk, app.state.metrics = settings, desk, metrics
-    app.state.table = Table(models, settings.deterministic, lambda: desk.preparing, metrics.computed)
+    app.state.table = Table(
+        models,
+        settings.deterministic,
+        lambda: desk.preparing,
+        metrics.computed,
+        memory if settings.prefixes else None,
+    )
     app.state.classifiers = Classifiers(classifiers, app.state.table)
     app.state.readers, app.state.infills = CapacityLimiter(READERS), CapacityLimiter(INFILLS)
     app.state.golden = {m.name: golden(m.lm) for m in app.state.table}

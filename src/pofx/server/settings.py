@@ -9,6 +9,8 @@ from dataclasses import dataclass
 # A short question beside the text waits 0.4 s at most, as it does beside 60,000. `queue` bounds what all requests hold.
 PROMPTS, TOKENS, TEXT, TOP, DRAWS = 256, 131_072, 1 << 20, 100, 128
 BODY = 8 << 20  # bytes
+# A token of SmolLM2 takes 49 kB: the memory has 11,000 tokens, or 37 contexts of 300.
+PREFIXES = 512 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Settings:
         n: The most continuations of a prompt.
         workers: How many requests are worked on side by side; their passes take turns.
         timeout: The seconds that the work of one request may take in its thread, its wait for passes of others included.
+        prefixes: The bytes in which each model keeps the prefixes that it has read, 0 for none; none is kept where
+            `deterministic` is set.
         grace: The seconds that admitted requests may take after a signal to end.
     """
 
@@ -51,4 +55,5 @@ class Settings:
     n: int = DRAWS
     workers: int = 32
     timeout: float = 600.0
+    prefixes: int = PREFIXES
     grace: float = 30.0

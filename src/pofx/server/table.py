@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from pofx.lm.model import LM
+from pofx.lm.prefix_memory import PrefixMemory
 from pofx.server.batching.shared import SharedLM
 from pofx.server.batching.turns import Turns
 from pofx.server.incoming.errors import RequestError
@@ -45,6 +46,7 @@ class Table:
         alone: Whether each text is computed alone (`deterministic`).
         preparing: A function that returns how many requests are on their way to a model.
         observe: Called after each computation with the number of calls, the number of their tokens, and the seconds.
+        memory: A memory of prefixes, which is not used where each text is computed alone.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class Table:
         alone: bool = False,
         preparing: Callable[[], int] = lambda: 0,
         observe: Callable[[int, int, float], None] = lambda calls, tokens, seconds: None,
+        memory: PrefixMemory | None = None,
     ) -> None:
         turns = Turns()
+        kept = None if alone else memory
 
         def share(lm: LM) -> SharedLM:
-            return SharedLM(deterministic(lm) if alone else lm, turns, not alone, preparing, observe)
+            return SharedLM(deterministic(lm) if alone else lm, turns, not alone, preparing, observe, kept)
 
         self._share = share
         self._shared: dict[int, tuple[LM, SharedLM]] = {}

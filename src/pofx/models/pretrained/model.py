@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from pofx.errors import Advice, TooLong, require
 
@@ -123,15 +124,17 @@ class PretrainedLM(LM):
                 def report(rows: int, share: float) -> None:
                     report_read(done + int(rows * share), of)
 
-                for rows, hidden in self.body.hidden_states(tree, asked, self.tokens_a_pass, report):
-                    for lo in range(0, len(rows), ROWS):
-                        pairs, local = _pairs(row, rows[lo : lo + ROWS])
-                        read = self.head.read(
-                            hidden[lo : lo + ROWS], local, targets[pairs], want, self.vocab.end
-                        )
-                        out.put(at[pairs], read.of_pairs(local))
-                        done += len(pairs)
-                        report_read(done, of)
+                # Closed at an error, too, so that a memory of prefixes gives back the places of tokens that are not read.
+                with closing(self.body.hidden_states(tree, asked, self.tokens_a_pass, report)) as passes:
+                    for rows, hidden in passes:
+                        for lo in range(0, len(rows), ROWS):
+                            pairs, local = _pairs(row, rows[lo : lo + ROWS])
+                            read = self.head.read(
+                                hidden[lo : lo + ROWS], local, targets[pairs], want, self.vocab.end
+                            )
+                            out.put(at[pairs], read.of_pairs(local))
+                            done += len(pairs)
+                            report_read(done, of)
         return out.build()
 
     def branches(self, state: State) -> Branches:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +16,18 @@ from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.server.batching.cancellation import Cancellation, current_cancellation
 from pofx.server.batching.turns import Ticket
 
+_afresh: ContextVar[bool] = ContextVar("afresh", default=False)
+
+
+@contextmanager
+def computed_afresh() -> Iterator[None]:
+    """Let calls inside this context take nothing from the memory of prefixes, as a check of the model itself needs."""
+    before = _afresh.set(True)
+    try:
+        yield
+    finally:
+        _afresh.reset(before)
+
 
 @dataclass(eq=False, kw_only=True)
 class Call:
@@ -22,12 +36,14 @@ class Call:
     Attributes:
         ticket: The place of the caller in the queue of the model.
         cancellation: Whether the caller still waits.
+        afresh: Whether the call takes nothing from the memory of prefixes.
         result: The result; None before the call is computed.
         error: The exception that the call raised, or None.
     """
 
     ticket: Ticket = field(default_factory=Ticket)
     cancellation: Cancellation = field(default_factory=current_cancellation)
+    afresh: bool = field(default_factory=_afresh.get)
     result: Any = None
     error: BaseException | None = None
 
@@ -65,7 +81,7 @@ class ForwardCall(Call):
     def kind(self) -> tuple[object, ...]:
         """The numbers that the trace reports; a call for masses of sets has a kind of its own."""
         alone = None if self.want.masses is None else id(self)
-        return ("forward", *self.want.key[:-1], alone)
+        return ("forward", self.afresh, *self.want.key[:-1], alone)
 
     @staticmethod
     def compute(lm: LM, calls: Sequence[ForwardCall]) -> list[Trace]:

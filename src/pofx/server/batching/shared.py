@@ -14,6 +14,7 @@ from pofx.errors import NoBOS
 from pofx.lm.continuation_tree import Branches
 from pofx.lm.model import LM, Portable, Termination
 from pofx.lm.paths import as_id_rows, skip_per_path
+from pofx.lm.prefix_memory import PrefixMemory, remember_prefixes
 from pofx.lm.reading_progress import listen_to_reading
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
@@ -55,6 +56,7 @@ class SharedLM(LMWrapper):
         preparing: A function that returns how many requests are on their way to the model; by default 0.
         observe: A function that is called after each computation with the number of calls, the number of their tokens,
             and the seconds of the computation without its pauses.
+        memory: A memory of prefixes, which later calls take from earlier ones; None for no memory.
 
     Right: `score(shared, texts)` in the thread of each request. Wrong: `shared.lm.forward(…)`, which takes no turn.
     """
@@ -66,9 +68,11 @@ class SharedLM(LMWrapper):
         merge: bool = True,
         preparing: Callable[[], int] = lambda: 0,
         observe: Callable[[int, int, float], None] = lambda calls, tokens, seconds: None,
+        memory: PrefixMemory | None = None,
     ) -> None:
         super().__init__(lm)
         self._turns, self._merge, self._preparing, self._observe = turns, merge, preparing, observe
+        self._memory = memory
         self._lock = threading.Lock()
         self._pending: list[Call] = []
         self._steps = 0  # calls in the last computation of steps
@@ -77,7 +81,7 @@ class SharedLM(LMWrapper):
 
     def over(self, lm: LM) -> LM:
         """Return a `SharedLM` of another model, at the same turns."""
-        return SharedLM(lm, self._turns, self._merge, self._preparing, self._observe)
+        return SharedLM(lm, self._turns, self._merge, self._preparing, self._observe, self._memory)
 
     def forward(
         self,
@@ -196,7 +200,7 @@ class SharedLM(LMWrapper):
         """Give each call its result or its error; if one of several calls fails, each call is computed alone."""
         try:
             _refuse_cancelled(calls)
-            with self._pausing(calls):
+            with self._pausing(calls), remember_prefixes(None if calls[0].afresh else self._memory):
                 for call, result in zip(calls, type(calls[0]).compute(self.lm, calls)):  # type: ignore[attr-defined]
                     call.result = result
         except BaseException as e:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pofx.classification.bayes import bayes
 from pofx.classification.joint import Joint
+from pofx.server.batching.calls import computed_afresh
 from pofx.server.running.golden import LENGTH, moved_by
 
 # Of so many draws the longest is the golden text: one draw alone is empty where EOS comes first.
@@ -46,7 +47,8 @@ def golden_text(joint: Joint) -> GoldenText:
 
 
 def _said(joint: Joint, text: str) -> NDArray[np.float64]:
-    likelihood = joint.log_likelihood([text])
+    with computed_afresh():
+        likelihood = joint.log_likelihood([text])
     if np.isneginf(likelihood).all():
         return np.concatenate([likelihood, likelihood])  # no posterior
     return np.concatenate([likelihood, bayes(likelihood, joint.log_prior, joint.power).log_p])

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pofx.lm.prefix_memory import PrefixMemory
 from pofx.server.running.paths import Labels
 from pofx.server.work import Desk
 
@@ -52,6 +53,16 @@ class Metrics:
         self.batch = Histogram(
             "pofx_batch_calls", "Calls that were computed together.", registry=registry, buckets=_CALLS
         )
+        self.hits = Counter(
+            "pofx_prefix_hits", "Texts of which a beginning was in the memory of prefixes.", registry=registry
+        )
+        self.saved = Counter(
+            "pofx_prefix_saved_tokens", "Tokens that the memory of prefixes had.", registry=registry
+        )
+        self.read = Counter(
+            "pofx_prefix_read_tokens", "Tokens that the memory of prefixes did not have.", registry=registry
+        )
+        self.kept = Gauge("pofx_prefix_bytes", "Bytes in the memory of prefixes.", registry=registry)
         waiting = Gauge(
             "pofx_queue_tokens", "Tokens of admitted requests, not yet answered.", registry=registry
         )
@@ -64,6 +75,16 @@ class Metrics:
         self.batch.observe(calls)
         self.tokens.inc(tokens)
         self.passes.observe(seconds)
+
+    def watch(self, memory: PrefixMemory) -> None:
+        """Report the size of a memory of prefixes."""
+        self.kept.set_function(lambda: memory.bytes_kept)
+
+    def recalled(self, texts: int, found: int, computed: int) -> None:
+        """Count what one computation took from the memory of prefixes, and what it had to compute."""
+        self.hits.inc(texts)
+        self.saved.inc(found)
+        self.read.inc(computed)
 
     def text(self) -> bytes:
         """Return all numbers in the text format of Prometheus."""

@@ -57,6 +57,16 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="How long admitted requests may take after Ctrl-C or SIGTERM.",
 )
+@click.option(
+    "--prefix-memory",
+    "megabytes",
+    type=Whole(0, 1 << 20),
+    default=512,
+    show_default=True,
+    metavar="MB",
+    help="The memory in which each pretrained model keeps the prefixes that it read last, so that it reads them once; 0 for "
+    "none. With --deterministic none is kept.",
+)
 @click.option("--open", "opened", is_flag=True, help="Open the page at / in a browser.")
 def command(
     names: tuple[str, ...],
@@ -68,6 +78,7 @@ def command(
     deterministic: bool,
     timeout: int,
     grace: int,
+    megabytes: int,
     opened: bool,
     **said: Any,
 ) -> None:
@@ -91,6 +102,7 @@ def command(
         deterministic=deterministic,
         timeout=timeout,
         grace=grace,
+        prefixes=megabytes << 20,
     )
 
     def ready(served: list[ServedModel], found: list[ServedClassifier], at: int) -> None:

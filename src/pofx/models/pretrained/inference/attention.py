@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pofx.models.pretrained.checkpoint.architecture import Rope
+from pofx.models.pretrained.inference.recalled import RecalledPass
 from pofx.models.pretrained.inference.schedule import Pass
 
 # Queries of a block, whose scores against the visible keys fit the cache. Attention over 312, 512 and 1,024 tokens takes
@@ -115,12 +116,30 @@ def sibling_attention(
 
 
 class PackedAttention:
-    """The attention of one pass, where `kept` has the keys and values of earlier tokens, `[R, 2·K·D]` a layer."""
+    """The attention of one pass.
+
+    Args:
+        now: The pass.
+        kept: The keys and values of earlier tokens, `[R, 2·K·D]` a layer; empty in the first pass.
+        kv_heads: The number K of heads of keys.
+        dim: The size D of a head.
+        scale: The factor of the queries.
+        cap: The c of c·tanh(z/c) on scores; None for no cap.
+        recalled: The memory of tokens that are known, and of the tokens of this pass; None for no memory.
+    """
 
     def __init__(
-        self, now: Pass, kept: list[Tensor], kv_heads: int, dim: int, scale: float, cap: float | None
+        self,
+        now: Pass,
+        kept: list[Tensor],
+        kv_heads: int,
+        dim: int,
+        scale: float,
+        cap: float | None,
+        recalled: RecalledPass | None = None,
     ) -> None:
         self.kept, self.kv, self.dim, self.scale, self.cap = kept, kv_heads, dim, scale, cap
+        self.recalled = recalled
         self.groups = [(g, torch.from_numpy(g.queries.ravel()), torch.from_numpy(g.keys)) for g in now.groups]
         self.back = torch.from_numpy(now.back)
         self.keep = torch.from_numpy(now.keep)
@@ -130,8 +149,11 @@ class PackedAttention:
         """Attend from `q[N, H, D]` to `k, v[N, K, D]`, and return `[N, H·D]`."""
         n, heads, dim = q.shape
         flat = torch.cat([k.reshape(n, -1), v.reshape(n, -1)], 1)
-        before = self.kept[layer] if self.kept else None
-        every = flat if before is None or not len(before) else torch.cat([before, flat])
+        before = [self.kept[layer]] if self.kept and len(self.kept[layer]) else []
+        if self.recalled is not None:
+            self.recalled.keep(layer, flat)
+            before += self.recalled.take(layer)
+        every = torch.cat([*before, flat]) if before else flat
         self.next.append(every[self.keep])
         q = q * self.scale
         parts = []

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pofx.lm.continuation_tree import Branches
+from pofx.lm.prefix_memory import prefix_memory
 from pofx.lm.state import CarryRows
 from pofx.lm.trace import Ints
 from pofx.models.pretrained.inference.attention import PackedAttention
@@ -25,6 +27,7 @@ from pofx.models.pretrained.inference.decoder import Decoder
 from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.prefix_tree import WORTH, PrefixTree
 from pofx.models.pretrained.inference.prefixes import Prefixes, extend_prefixes
+from pofx.models.pretrained.inference.recalled import PrefixStore, Recalled
 from pofx.models.pretrained.inference.schedule import schedule_passes
 
 # A function that is called during a pass with the number of its requested rows and the share of the pass that is done.
@@ -56,8 +59,10 @@ class Body(Protocol):
 
     def hidden_states(
         self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: ReportPass
-    ) -> Iterator[tuple[Ints, Tensor]]:
+    ) -> Generator[tuple[Ints, Tensor], None, None]:
         """Yield the requested rows of the tree's stream with their hidden states, a pass at a time.
+
+        A body may take from `prefix_memory()` what it has computed before.
 
         Args:
             tree: The sequences.
@@ -87,12 +92,34 @@ class DecoderBody:
 
     def hidden_states(
         self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: ReportPass
-    ) -> Iterator[tuple[Ints, Tensor]]:
+    ) -> Generator[tuple[Ints, Tensor], None, None]:
         """Do as `Body` says."""
+        memory = prefix_memory()
+        if memory is None:
+            yield from self._passes(tree, asked, budget, report, None)
+            return
+        store = memory.room(self, self._store)
+        with closing(store.recall(tree, asked)) as recalled:
+            known = int(recalled.known.sum())
+            memory.observe(recalled.texts, known, len(tree.stream) - known)
+            yield from self._passes(tree, asked, budget, report, recalled)
+
+    def _passes(
+        self,
+        tree: PrefixTree,
+        asked: NDArray[np.bool_],
+        budget: int,
+        report: ReportPass,
+        recalled: Recalled | None,
+    ) -> Generator[tuple[Ints, Tensor], None, None]:
         s = self.decoder.shape
         kept: list[Tensor] = []
-        for now in schedule_passes(tree, budget):
-            attention = PackedAttention(now, kept, s.kv_heads, s.head_dim, s.scale, s.cap)
+        # Known rows go to the head together with the first pass: the head reads its 113 MB of weights once (SmolLM2).
+        rows = np.zeros(0, dtype=np.int64) if recalled is None else recalled.found
+        known = torch.zeros(0, s.width) if recalled is None else recalled.hidden(rows)
+        for now in schedule_passes(tree, budget, None if recalled is None else recalled.known):
+            of_pass = None if recalled is None else recalled.of_pass(now)
+            attention = PackedAttention(now, kept, s.kv_heads, s.head_dim, s.scale, s.cap, of_pass)
             wanted = np.flatnonzero(asked[now.rows])
             with torch.inference_mode():
                 hidden = self.decoder.hidden(
@@ -102,8 +129,17 @@ class DecoderBody:
                     torch.from_numpy(wanted),
                     partial(report, len(wanted)),
                 )
+                if recalled is not None:
+                    recalled.passed(now, wanted, hidden)
             kept = attention.next
-            yield now.rows[wanted], hidden
+            yield np.concatenate([rows, now.rows[wanted]]), torch.cat([known, hidden])
+            rows, known = rows[:0], known[:0]
+        if len(rows):
+            yield rows, known
+
+    def _store(self, size: int) -> PrefixStore:
+        s = self.decoder.shape
+        return PrefixStore(len(s.layers), 2 * s.kv_heads * s.head_dim, s.width, size)
 
     def empty(self, n: int) -> Prefixes:
         """Do as `Body` says."""

@@ -47,6 +47,7 @@ class Pass:
         groups: The groups of attention.
         back: `[N]`, the place of each token among the queries of all groups, end to end.
         keep: The rows of the kept tokens and this pass to which later passes attend.
+        known: The places in the tree's stream of the known tokens to which this pass attends.
     """
 
     ids: Ints
@@ -55,42 +56,50 @@ class Pass:
     groups: tuple[AttentionGroup, ...]
     back: Ints
     keep: Ints
+    known: Ints
 
 
-def schedule_passes(tree: PrefixTree, budget: int) -> Iterator[Pass]:
+def schedule_passes(tree: PrefixTree, budget: int, known: Ints | None = None) -> Iterator[Pass]:
     """Yield the tree in preorder, about `budget` tokens a pass; a longer run is cut into several runs.
 
     Between two passes only the ancestors of the next run are kept, which are the runs of one path. So the budget and the
     longest sequence bound the memory, and the number of sequences does not.
+
+    Args:
+        tree: The tree.
+        budget: The tokens of a pass.
+        known: For each node, the number of tokens at its beginning that no pass computes, since their keys and values are
+            known; 0 below a node with other tokens. None for no known tokens.
+
+    Yields:
+        The passes. Their rows are numbered in this order: the kept tokens, the known tokens, the tokens of the pass.
     """
-    runs = _cut(tree, budget)
+    runs = _cut(tree, budget, np.zeros(len(tree.begin), dtype=np.int64) if known is None else known)
+    todo = [k for k, run in enumerate(runs) if not run.known]
     kept: dict[int, Ints] = {}  # rows, in the numbering of the pass, of each open run
     n_kept = 0
     start = 0
-    while start < len(runs):
+    while start < len(todo):
         stop, n = start, 0
-        while stop < len(runs) and (stop == start or n + runs[stop].size <= budget):
-            n += runs[stop].size
+        while stop < len(todo) and (stop == start or n + runs[todo[stop]].size <= budget):
+            n += runs[todo[stop]].size
             stop += 1
+        now = todo[start:stop]
         place = n_kept
-        for k in range(start, stop):
+        found = sorted({a for k in now for a in _ancestors(runs, k) if runs[a].known})
+        for k in [*found, *now]:
             kept[k] = np.arange(place, place + runs[k].size)
             place += runs[k].size
-        chain: dict[int, Ints] = {}
-        for k in range(start, stop):
-            chain[k] = np.concatenate([np.zeros(0, dtype=np.int64), *_chain(runs, kept, k)])
-        now = runs[start:stop]
-        groups, back = _groups(now, [chain[k] for k in range(start, stop)], n_kept)
-        open_runs: list[int] = []
-        node = runs[stop].parent if stop < len(runs) else -1
-        while node >= 0:
-            open_runs.append(node)
-            node = runs[node].parent
-        open_runs.reverse()
+        above = place - n
+        chains = [np.concatenate([kept[a] for a in [*_ancestors(runs, k)][::-1]]) for k in now]
+        groups, back = _groups([runs[k] for k in now], chains, above)
+        open_runs = (
+            [a for a in _ancestors(runs, todo[stop]) if not runs[a].known][:0:-1] if stop < len(todo) else []
+        )
         keep = np.concatenate([np.zeros(0, dtype=np.int64), *(kept[k] for k in open_runs)]).astype(np.int64)
-        rows = np.concatenate([np.arange(r.begin, r.begin + r.size) for r in now])
-        positions = np.concatenate([np.arange(r.depth, r.depth + r.size) for r in now])
-        yield Pass(tree.stream[rows], positions, rows, groups, back, keep)
+        rows = _stream_rows(runs, now)
+        positions = np.concatenate([np.arange(runs[k].depth, runs[k].depth + runs[k].size) for k in now])
+        yield Pass(tree.stream[rows], positions, rows, groups, back, keep, _stream_rows(runs, found))
         place, renumbered = 0, {}
         for k in open_runs:
             renumbered[k] = np.arange(place, place + len(kept[k]))
@@ -105,37 +114,48 @@ class _Run:
     size: int
     depth: int
     parent: int
+    known: bool = False
 
 
-def _cut(tree: PrefixTree, budget: int) -> list[_Run]:
-    """Return the nodes, each at most as long as the budget; a parent is a number in this list."""
+def _cut(tree: PrefixTree, budget: int, known: Ints) -> list[_Run]:
+    """Return the nodes as runs that are at most as long as the budget; known tokens are a run of any length.
+
+    A parent is a number in this list.
+    """
     out: list[_Run] = []
     last: list[int] = []  # the last run of each node
-    for begin, size, depth, parent in zip(
-        tree.begin.tolist(), tree.length.tolist(), tree.depth.tolist(), tree.parent.tolist()
+    for begin, size, depth, parent, n in zip(
+        tree.begin.tolist(), tree.length.tolist(), tree.depth.tolist(), tree.parent.tolist(), known.tolist()
     ):
         above = last[parent] if parent >= 0 else -1
-        for at in range(0, size, budget):
+        if n:
+            out.append(_Run(begin, n, depth, above, True))
+            above = len(out) - 1
+        for at in range(n, size, budget):
             out.append(_Run(begin + at, min(budget, size - at), depth + at, above))
             above = len(out) - 1
         last.append(above)
     return out
 
 
-def _chain(runs: list[_Run], kept: dict[int, Ints], k: int) -> list[Ints]:
-    rows = []
+def _ancestors(runs: list[_Run], k: int) -> Iterator[int]:
+    """Yield a run and all runs above it, from below."""
     while k >= 0:
-        rows.append(kept[k])
+        yield k
         k = runs[k].parent
-    return rows[::-1]
 
 
-def _groups(runs: list[_Run], chains: list[Ints], n_kept: int) -> tuple[tuple[AttentionGroup, ...], Ints]:
+def _stream_rows(runs: list[_Run], which: list[int]) -> Ints:
+    rows = [np.arange(runs[k].begin, runs[k].begin + runs[k].size) for k in which]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *rows]).astype(np.int64)
+
+
+def _groups(runs: list[_Run], chains: list[Ints], above_pass: int) -> tuple[tuple[AttentionGroup, ...], Ints]:
     """Group runs of similar length that have equally many tokens above them."""
     family = [(r.depth, r.parent if r.depth >= SHARED else -1) for r in runs]
     order = sorted(range(len(runs)), key=lambda k: (family[k], -runs[k].size))
     places = [
-        int(c[-r.size]) - n_kept for c, r in zip(chains, runs)
+        int(c[-r.size]) - above_pass for c, r in zip(chains, runs)
     ]  # the place of a run's first token in the pass
     out: list[AttentionGroup] = []
     back = np.zeros(sum(r.size for r in runs), dtype=np.int64)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -91,7 +91,7 @@ class LibraryBody:
 
     def hidden_states(
         self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: Callable[[int, float], None]
-    ) -> Iterator[tuple[Ints, Tensor]]:
+    ) -> Generator[tuple[Ints, Tensor], None, None]:
         """Do as `Body` says; the tree's nodes are whole sequences."""
         for size in np.unique(tree.length):
             nodes = np.flatnonzero(tree.length == size)
