@@ -23,7 +23,7 @@ R = TypeVar("R", bound=Room)
 class PrefixMemory:
     """Room in which models keep what they computed of prefixes, at most `size` bytes for each model.
 
-    A model that keeps nothing ignores the memory. With a memory log p of a token may differ by 1e-5 nats, since a batch
+    A model that keeps nothing ignores the memory. With a memory log p of a token may differ by some 1e-6 nats, since a batch
     without the tokens that were found adds up its sums in another order. One computation at a time uses a memory;
     computations may pause for each other.
 
