@@ -158,13 +158,13 @@ def test_a_computation_that_is_cancelled_keeps_what_it_has_read_and_holds_nothin
 
 @pytest.mark.parametrize("size", [1 << 14, LARGE])
 def test_computations_that_pause_for_each_other(lm: LM, size: int) -> None:
-    """A second call begins like the first one, while the first has read a part, and fills a small memory."""
+    """Calls that begin like the first one, and go on beyond what it has read, come in between, and fill a small memory."""
     memory, path = PrefixMemory(size), list(range(5, 65))
     others: list[tuple[list[int], Trace]] = []
 
     def pause(done: int, of: int) -> None:
         if 10 < done < 50 and len(others) < 5:
-            other = [*path[: 3 * len(others) + 20], 9 - len(others), 3]
+            other = [*path[: 10 * len(others) + 12], 9 - len(others), 3]
             with listen_to_reading(lambda done, of: None):
                 others.append((other, lm.forward([other], WANT, [1])))
 
