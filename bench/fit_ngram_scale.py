@@ -1,16 +1,21 @@
 """Fits n-grams of texts of growing size: in memory, and in bounded memory by one and two processes.
 
     python bench/fit_ngram_scale.py --sizes 1 10 100 --memory 512M
-    python bench/fit_ngram_scale.py --sizes 1000 --memory 2G --most-in-memory 100 --workers 2
+    python bench/fit_ngram_scale.py --sizes 1000 --memory 1500M --most-in-memory 100 --workers 2 --most-lmplz 0
+
+The second command takes about ten minutes on two idle cores.
 
 The text is made of the lines of the Python files and documentation on the machine: distinct lines, shuffled by a seed, and
 shuffled again for as long as the text is too short. Each fit is a process of its own, `pofx fit`. The figures are those of
 the whole tree of processes: CPU seconds, wall seconds, the peak of the resident memory, and the peak of its anonymous part,
 which the system cannot give back. The last column says whether the model has the bytes of the first fit. Bits per byte are
-those of 2,000 lines that the text does not have, if the text has not used up all lines.
+those of 2,000 lines that no text has, EOS counted.
 
 If lmplz of KenLM is there (`make lmplz`), it fits the same n-grams of the same bytes with the same bound, `-S`: each byte is
 spelled as a word. The spelling is not measured. Its result is an ARPA file, whose size is shown.
+pofx reads this file for the bits per byte; this reading takes longer than the fit, so `--most-read-back` bounds the size of
+the text. The 256 bytes are the outcomes of pofx, and the bytes of the text those of lmplz, so the last digits differ.
+`POFX_LMPLZ_TEXT=FILE pytest tests/models/ngram/test_lmplz.py` compares every number over the same words.
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from serve import processor
 
 PLACES = ("/usr/share/doc", "/usr/lib/python3", sys.prefix, sys.base_prefix)
 ENDINGS = (".py", ".txt", ".md", ".rst", ".html", ".pyi", ".h", ".js")
@@ -56,11 +63,11 @@ def lines() -> list[bytes]:
     return sorted(found)
 
 
-def held_out(source: list[bytes]) -> list[str]:
-    """Return the last lines of the first shuffle, which a text has only if all others are used up."""
+def parts(source: list[bytes]) -> tuple[list[bytes], list[str]]:
+    """Return the lines that the texts are made of, and the lines that are held out of all texts."""
     some = source.copy()
     random.Random(SEED).shuffle(some)
-    return [line.decode("utf-8") for line in some[-HELD_OUT:]]
+    return some[:-HELD_OUT], [line.decode("utf-8") for line in some[-HELD_OUT:]]
 
 
 def spell(text: Path, out: Path) -> None:
@@ -71,11 +78,15 @@ def spell(text: Path, out: Path) -> None:
             spelled.write(" ".join(map(names.__getitem__, line[:-1])) + "\n")
 
 
-def bits_per_byte(model: Path, lines: list[str]) -> float:
-    """Return −log2 p of lines, EOS counted, over their bytes."""
+def bits_per_byte(model: Path, lines: list[str], as_words: bool = False) -> float:
+    """Return −log2 p of lines, EOS counted, over their bytes; `as_words` for a model of spelled bytes."""
     import pofx
 
-    total = sum(s.total for s in pofx.score(pofx.load(model), lines))
+    texts = (
+        [" ".join(f"{byte:02x}" for byte in line.encode("utf-8")) for line in lines] if as_words else lines
+    )
+    lm = pofx.load(model, unknown="class") if as_words else pofx.load(model)
+    total = sum(s.total for s in pofx.score(lm, texts))
     return -total / math.log(2) / sum(len(line.encode("utf-8")) for line in lines)
 
 
@@ -133,67 +144,76 @@ def measured(command: list[str]) -> tuple[float, float, int, int]:
     return usage.ru_utime + usage.ru_stime, time.perf_counter() - started, *peaks
 
 
+def show(name: str, figures: tuple[float, float, int, int], bits: float | None, result: str) -> None:
+    cpu, wall, resident, anonymous = figures
+    loss = "" if bits is None else f"{bits:.4f}"
+    print(
+        f"{name:28} {cpu:8.1f} {wall:8.1f} {resident / 1e6:8.0f} {anonymous / 1e6:8.0f} {loss:>9}  {result}",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=float, nargs="+", default=[1, 10, 100], help="MB of text")
     parser.add_argument("--memory", default="512M")
     parser.add_argument("--order", type=int, default=5)
     parser.add_argument(
-        "--most-in-memory", type=float, default=100, help="largest text for the fit in memory"
+        "--most-in-memory", type=float, default=100, help="largest text for the fit in memory, MB"
+    )
+    parser.add_argument("--most-lmplz", type=float, default=1000, help="largest text for lmplz, MB")
+    parser.add_argument(
+        "--most-read-back", type=float, default=10, help="largest text whose ARPA file is read, MB"
     )
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    processor = next(
-        (
-            s.split(":")[1].strip()
-            for s in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in s
-        ),
-        "",
-    )
-    print(f"{processor or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    source = lines()
-    print(f"{len(source):,} distinct lines, {sum(map(len, source)) / 1e6:.0f} MB")
+    load = Path("/proc/loadavg").read_text().split()[0] if Path("/proc/loadavg").exists() else "unknown"
+    print(f"{processor()}, {os.cpu_count()} cores, load {load}, Python {platform.python_version()}")
+    source, other = parts(lines())
+    print(f"{len(source):,} distinct lines, {sum(map(len, source)) / 1e6:.0f} MB; {HELD_OUT:,} held out")
     with tempfile.TemporaryDirectory() as home:
-        text, model = Path(home, "text.txt"), Path(home, "model")
-        base = [sys.executable, "-m", "pofx", "fit", str(text), "-o", str(model), "--held-out", "0", "--json"]
-        base += ["--order", str(options.order)]
         for size in options.sizes:
+            text = Path(home, "text.txt")
             turns = write_text(text, size, source)
             print(f"\n{size:g} MB, the lines {turns:.2f} times")
-            print(f"{'fit':28} {'CPU s':>8} {'wall s':>8} {'peak MB':>8} {'anon MB':>8}  model")
-            ways = [["--memory", options.memory, "--workers", str(n)] for n in options.workers]
-            if size <= options.most_in_memory:
-                ways.insert(0, [])
-            expected = ""
-            for way in ways:
-                cpu, wall, resident, anonymous = measured(base + way)
-                found = hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
-                expected = expected or found
-                size_of = (model / "model.safetensors").stat().st_size
-                same = "same bytes" if found == expected else "OTHER BYTES"
-                figures = f"{cpu:8.1f} {wall:8.1f} {resident / 1e6:8.0f} {anonymous / 1e6:8.0f}"
-                print(
-                    f"{' '.join(way) or 'in memory':28} {figures}  {size_of / 1e6:.0f} MB {same}", flush=True
-                )
-                if way == ways[-1] and turns < 0.99:
-                    print(
-                        f"{bits_per_byte(model, held_out(source)):.4f} bits per byte of {HELD_OUT:,} other lines"
-                    )
-                shutil.rmtree(model)
-            if LMPLZ.is_file():
-                spelled, arpa = Path(home, "spelled.txt"), Path(home, "lm.arpa")
-                spell(text, spelled)
-                peer = [str(LMPLZ), "-o", str(options.order), "-S", options.memory, "-T", home]
-                peer += ["--text", str(spelled), "--arpa", str(arpa), "--discount_fallback"]
-                cpu, wall, resident, anonymous = measured(peer)
-                figures = f"{cpu:8.1f} {wall:8.1f} {resident / 1e6:8.0f} {anonymous / 1e6:8.0f}"
-                print(
-                    f"{'lmplz -S ' + options.memory:28} {figures}  {arpa.stat().st_size / 1e6:.0f} MB ARPA",
-                    flush=True,
-                )
-                spelled.unlink()
-                arpa.unlink()
+            print(
+                f"{'fit':28} {'CPU s':>8} {'wall s':>8} {'peak MB':>8} {'anon MB':>8} {'bits/byte':>9}  model"
+            )
+            ours(Path(home), text, options, size <= options.most_in_memory, other)
+            if LMPLZ.is_file() and size <= options.most_lmplz:
+                theirs(Path(home), text, options, size <= options.most_read_back, other)
+
+
+def ours(home: Path, text: Path, options: argparse.Namespace, in_memory: bool, other: list[str]) -> None:
+    """Fit by pofx in each way; models with the same bytes have the same bits per byte."""
+    model = home / "model"
+    base = [sys.executable, "-m", "pofx", "fit", str(text), "-o", str(model), "--held-out", "0", "--json"]
+    base += ["--order", str(options.order)]
+    ways = [["--memory", options.memory, "--workers", str(n)] for n in options.workers]
+    found: dict[str, float] = {}
+    for way in [*([[]] if in_memory else []), *ways]:
+        figures = measured(base + way)
+        file = model / "model.safetensors"
+        with file.open("rb") as opened:
+            code = hashlib.file_digest(opened, "sha256").hexdigest()
+        same = "same bytes" if not found or code in found else "OTHER BYTES"
+        if code not in found:
+            found[code] = bits_per_byte(model, other)
+        show(" ".join(way) or "in memory", figures, found[code], f"{file.stat().st_size / 1e6:.0f} MB {same}")
+        shutil.rmtree(model)
+
+
+def theirs(home: Path, text: Path, options: argparse.Namespace, read: bool, other: list[str]) -> None:
+    """Fit by lmplz."""
+    spelled, arpa = home / "spelled.txt", home / "lm.arpa"
+    spell(text, spelled)
+    peer = [str(LMPLZ), "-o", str(options.order), "-S", options.memory, "-T", str(home)]
+    peer += ["--text", str(spelled), "--arpa", str(arpa), "--discount_fallback"]
+    figures = measured(peer)
+    bits = bits_per_byte(arpa, other, as_words=True) if read else None
+    show("lmplz -S " + options.memory, figures, bits, f"{arpa.stat().st_size / 1e6:.0f} MB ARPA")
+    spelled.unlink()
+    arpa.unlink()
 
 
 if __name__ == "__main__":

@@ -48,7 +48,13 @@ def all_end(pids: list[int], seconds: float = 20) -> bool:
 
 
 @pytest.fixture
-def fitting(models: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of temporary files of the fit."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture
+def fitting(models: Path, tmp_path: Path, temporary: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A fit of a minute by three workers, which has taken its first step; it has a group of its own, as in a shell."""
     process = subprocess.Popen(
         [*POFX, *fit(models, "m", "--seconds", "60", "--workers", "3")],
@@ -56,6 +62,7 @@ def fitting(models: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
     assert process.stderr is not None
     assert b"%" in process.stderr.readline()
@@ -124,10 +131,13 @@ def test_a_worker_that_ends(fitting: subprocess.Popen[bytes], number: signal.Sig
 
 
 @pytest.mark.thorough
-def test_workers_end_with_the_process_that_started_them(fitting: subprocess.Popen[bytes]) -> None:
+def test_workers_end_with_the_process_that_started_them_and_leave_nothing(
+    fitting: subprocess.Popen[bytes], temporary: Path
+) -> None:
     helpers = children(fitting.pid)
     fitting.kill()
     assert all_end(helpers)
+    assert list(temporary.glob("pofx-fit-*")) == []
 
 
 @pytest.mark.thorough
