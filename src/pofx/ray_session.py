@@ -108,7 +108,8 @@ def _own(ray: ModuleType, private: Path, workers: int) -> Iterator[ModuleType]:
             logging_level="error",
             _temp_dir=str(directory),
         )
-    except Exception as e:  # Ray raises a bare Exception where a busy machine takes more than 30 s to start it
+    # Ray raises a bare Exception where a busy machine takes more than 30 s to start it.
+    except Exception as e:
         ray.shutdown()
         said = (str(e).splitlines() or [type(e).__name__])[0]
         raise BadSource(
