@@ -22,12 +22,14 @@ MADE = {
     ("sample", "html_path"): "sample -m model -n 1 --max-tokens 3 --html OUT",
     ("next", "html_path"): "next -m model --unit byte --html OUT",
     ("posterior", "html_path"): "posterior --text a -m model -m model --html OUT",
+    ("marginal", "html_path"): "marginal --text a -m model --html OUT",
     ("infill", "html_path"): "infill --suffix a -m model -n 8 --max-tokens 2 --html OUT",
 }
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"
 MADE["fit", "save_held_out"] = "fit IN -o NEW --order 2 --held-out 0.5 --save-held-out OUT"
 MADE["filter fit", "out"] = "filter fit sample.txt --order 1 -o OUT"
 MADE["filter fit", "html_path"] = "filter fit sample.txt --order 1 -o NEW --html OUT"
+MADE["compress", "html_path"] = "compress IN -o NEW --html OUT"
 MADE["filter apply", "html_path"] = "filter apply quality IN -o kept --rest rest --html OUT"
 MADE["filter apply", "out"] = MADE["filter apply", "rest"] = ""  # a finished run says that it is done
 MADE["audit", "html_path"] = ""  # takes seconds; its page is written by the same code as that of sample

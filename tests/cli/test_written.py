@@ -29,6 +29,8 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("corpus", "out"): "corpus IN -o OUT",
     ("corpus", "html_path"): "corpus IN --html OUT",
     ("compress", "out"): "compress IN -o OUT",
+    ("compress", "html_path"): "compress IN --html OUT",
+    ("marginal", "html_path"): "marginal --text a -m IN --html OUT",
     ("decompress", "out"): "decompress IN -o OUT",
     ("fit", "out"): "fit IN -o OUT",
     ("fit", "save_held_out"): "fit IN -o model --save-held-out OUT",

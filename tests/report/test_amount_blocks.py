@@ -113,6 +113,15 @@ def test_the_bits_of_a_file_add_up(lm: pofx.LM | None, data: str) -> None:
     assert facts(block)[0] == ("", f"{len(data):,} to {len(made.blob):,}", "bytes")
 
 
+def test_xz_beside_a_file() -> None:
+    made = pofx.compression(BYTES, "the cat sat")
+    found = rows(compression_block(made, 1000))
+    assert (found["xz -9"]["share"], found["xz -9"]["shown"]) == (1.0, "8,000.0")
+    assert found["xz -9"]["beside"] == f"{8000 / 11:.3f}"
+    assert found["the file"]["share"] == len(made.blob) / 1000
+    assert "xz -9" not in rows(compression_block(made))
+
+
 def test_the_lanes_of_a_file_are_a_row() -> None:
     made = pofx.compression(BYTES, "the cat sat " * 90, lanes=4)
     found = rows(compression_block(made))

@@ -10,6 +10,8 @@ export interface Amount {
   name: string;
   /** The length of the bar, as a share of the track; null where there is no bar. */
   share: number | null;
+  /** The length of a second bar, right of the first; 0 for none. */
+  more: number;
   shown: string;
   /** A second number; "" for none. */
   beside: string;

@@ -59,14 +59,15 @@ def marginal_block(found: Marginal) -> Block:
     return amounts_block(facts, rows, title, f"share of {whole}", told=str(found.terms), note=note)
 
 
-def compression_block(made: Compression) -> Block:
+def compression_block(made: Compression, xz: int | None = None) -> Block:
     """Return a block of the bits of a compressed file by purpose, beside the bits of the data.
 
     Args:
         made: The compressed file.
+        xz: The bytes that xz -9 takes for the same data; None for no such row.
     """
     size, data = 8 * len(made.blob), 8 * made.bytes
-    longest = max(size, data, 1)
+    longest = max(size, data, 8 * (xz or 0), 1)
     coded = "−log2 p of the texts" if made.tokens else "−log2 p, by counts learned on the way"
     parts = [
         (coded, made.ideal_bits),
@@ -86,8 +87,10 @@ def compression_block(made: Compression) -> Block:
     ]
     each = fixed_point(size / made.bytes) if made.bytes else ""
     rows.append(Amount("the file", size / longest, _commas(fixed_point(size, 1)), each, "sum"))
-    plain = fixed_point(8) if made.bytes else ""
-    rows.append(Amount("the data as they are", data / longest, _commas(fixed_point(data, 1)), plain, "rest"))
+    for name, n in (("xz -9", xz), ("the data as they are", made.bytes)):
+        if n is not None:
+            rate = fixed_point(8 * n / made.bytes) if made.bytes else ""
+            rows.append(Amount(name, 8 * n / longest, _commas(fixed_point(8 * n, 1)), rate, "rest"))
     facts = [
         Fact(f"{with_commas(made.bytes)} to {with_commas(len(made.blob))}", "bytes"),
         *([Fact(each, "bits a byte")] if made.bytes else []),

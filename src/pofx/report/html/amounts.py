@@ -36,6 +36,7 @@ class Amount:
         shown: The number, as it is shown.
         beside: A second number; "" for none.
         role: "main"; "rest" for what is left over; "sum" for the sum of the amounts above.
+        more: The length of a second bar, right of the first, in the colour of "rest"; 0 for none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Amount:
     shown: str
     beside: str = ""
     role: Literal["main", "rest", "sum"] = "main"
+    more: float = 0.0
 
 
 def amounts_block(

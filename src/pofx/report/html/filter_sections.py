@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pofx.queries.findings import Series
+from pofx.report.html.amounts import Amount, amounts_block
 from pofx.report.html.blocks import Block, Section, paragraph, quote, table
-from pofx.report.html.record_blocks import chart_block
 from pofx.report.numerals import fixed_point
 
 if TYPE_CHECKING:
@@ -42,15 +41,20 @@ def filter_sections(overview: Overview) -> list[Section]:
 
 
 def _language(one: LanguageOverview) -> Section:
-    kept, rest = (
-        Series(title, "documents", "bars", tuple((f"{bar[0]:.2f}", float(bar[k])) for bar in one.bars))
-        for k, title in ((1, "Kept, by bits per byte"), (2, "Not kept, by bits per byte"))
-    )
     blocks = [paragraph(_found(one))]
     if one.bars:
-        blocks += [chart_block(kept), chart_block(rest)]
+        blocks.append(_distribution(one))
     blocks += [block for edge in one.edges for block in _edge(edge)]
     return Section(f"Language {one.language}", tuple(blocks))
+
+
+def _distribution(one: LanguageOverview) -> Block:
+    most = max(kept + rest for _, kept, rest in one.bars) or 1
+    rows = [
+        Amount(f"{low:.2f}", kept / most, f"{kept:,}", f"{rest:,}", more=rest / most)
+        for low, kept, rest in one.bars
+    ]
+    return amounts_block((), rows, "Documents by bits per byte", "kept", "not kept, in grey")
 
 
 def _found(one: LanguageOverview) -> str:

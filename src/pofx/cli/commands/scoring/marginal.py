@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
-from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.numbers import Real, Whole
+from pofx.cli.options.pages import write_page
+from pofx.cli.options.written import Verb
+from pofx.vocab.vocabulary import plain_text
 
 
-@click.command(cls=Command, short_help="Give the probability of a string, summed over all its tokenisations.")
+@click.command(cls=Verb, short_help="Give the probability of a string, summed over all its tokenisations.")
 @arguments.text_option
 @click.option(
     "--beam",
@@ -42,6 +44,7 @@ from pofx.cli.options.numbers import Real, Whole
 @click.option("--seed", type=Whole(), default=0, show_default=True, help="Seed of the draws.")
 @model_options
 @arguments.json_option
+@arguments.html_option
 def command(
     texts: tuple[str, ...],
     beam: int,
@@ -51,6 +54,7 @@ def command(
     seed: int,
     options: ModelOptions,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Give log p(text): the log of the sum of p over every sequence of tokens that spells the text, in nats.
 
@@ -61,11 +65,18 @@ def command(
     \b
     pofx marginal --text "unbelievable" -m smollm2 --begin "<|endoftext|>"
     pofx marginal --text "Timely tides." --calls 50 -m model
+    pofx marginal --text "Timely tides." -m model --html sum.html
     """
     from pofx.queries.marginal.marginal import marginal
 
     lm = options.load()
     found = [marginal(lm, arguments.argument_text(t), beam, draws, calls, seconds, seed) for t in texts]
+    if html_path:
+        from pofx.report.html.page import Section, marginal_block, quote
+
+        title = "log p(x), summed over tokenisations"
+        blocks = [block for m in found for block in (quote(plain_text(m.text)), marginal_block(m))]
+        write_page(html_path, title, [Section(title, tuple(blocks))], [(options.name, lm)])
     if as_json:
         from pofx.report.json_records import dumps, marginal_record
 

@@ -12,6 +12,7 @@ import click
 from pofx.cli.options import arguments, packing
 from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Whole
+from pofx.cli.options.pages import write_page
 from pofx.cli.options.written import Verb, Written
 from pofx.units import count_noun
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 )
 @arguments.quiet_option
 @arguments.json_option
+@arguments.html_option
 def command(
     file: str,
     out: str | None,
@@ -49,6 +51,7 @@ def command(
     options: ModelOptions | None,
     quiet: bool,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Compress FILE (any bytes; - for standard input) by arithmetic coding, to about -log2 p(text) bits.
 
@@ -59,6 +62,7 @@ def command(
     \b
     pofx compress book.txt
     pofx compress notes.txt -m model --explain
+    pofx compress notes.txt -m model --html bits.html
     """
     from pofx.queries.compression.compress import compression
 
@@ -82,7 +86,7 @@ def command(
             f"pofx: {count_noun(len(data), 'byte')} to {len(made.blob):,}{each}; decoded and compared",
             err=True,
         )
-    if not (explain or as_json):
+    if not (explain or as_json or html_path):
         return
     import lzma
 
@@ -90,11 +94,17 @@ def command(
     if options is not None:
         model = _model_size(options.name)
     xz = len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+    if html_path:
+        from pofx.report.html.page import Section, compression_block
+
+        title = "The bits of a compressed file"
+        models = [] if options is None else [(options.name, lm)]
+        write_page(html_path, title, [Section(title, (compression_block(made, xz),))], models, quiet)
     if as_json:
         from pofx.report.json_records import dumps
 
         click.echo(dumps(_record(made, model, xz)))
-    else:
+    elif explain:
         from rich.console import Console
 
         from pofx.report.terminal.compression import break_even_sentence, compression_table
