@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from pofx.report.html.amount_blocks import (
 )
 from pofx.report.html.blocks import Block
 from pofx.report.html.curve_block import POINTS, curve_block
+from pofx.report.html.filter_sections import filter_sections
 from pofx.report.html.model_block import model_block
 from small_models import BYTES, MLE, NO_BEGIN, NO_END
 
@@ -210,3 +212,17 @@ def test_a_damaged_verdict_is_no_error_of_a_display(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("pofx.report.html.model_block.find_pin", damaged)
     assert model_block(BYTES.with_info(fingerprint="f" * 64)).data["model"]["verdict"] is None
+
+
+def test_the_documents_of_a_filter_are_one_chart() -> None:
+    bounds = SimpleNamespace(how="quantiles", kept=9, documents=10)
+    bars = ((1.0, 6, 0), (1.5, 3, 1), (2.0, 0, 8))
+    one = SimpleNamespace(language="en", bounds=bounds, bars=bars, edges=())
+    seen = SimpleNamespace(kept=9, documents=18, reasons=(("improbable", 9),), unknown=(), languages=(one,))
+    _, section = filter_sections(seen)  # type: ignore[arg-type]
+    (block,) = [b for b in section.blocks if b.kind == "amounts"]
+    assert {n: (r["share"], r["more"], r["shown"], r["beside"]) for n, r in rows(block).items()} == {
+        "1.00": (6 / 8, 0.0, "6", "0"),
+        "1.50": (3 / 8, 1 / 8, "3", "1"),
+        "2.00": (0.0, 1.0, "0", "8"),
+    }
