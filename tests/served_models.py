@@ -115,6 +115,7 @@ class Asked:
 
 
 @contextlib.contextmanager
-def asked(models: dict[str, LM], settings: Settings = Settings()) -> Iterator[Asked]:
+def asked(models: dict[str, LM], settings: Settings = Settings(prefixes=0)) -> Iterator[Asked]:
+    """A client of a server in this process, by default without a memory of prefixes, so that numbers agree to 1e-9."""
     with TestClient(make_app(list(models.items()), settings), base_url="http://localhost") as http:
         yield Asked(http, models)

@@ -103,9 +103,13 @@ def server(
     server_cache: str,
     classifier_file: str,
 ) -> Iterator[Server]:
-    """The server that most tests ask; it must live, be idle and have written nothing when they have ended."""
+    """The server that most tests ask; it must live, be idle and have written nothing when they have ended.
+
+    The server has no memory of prefixes, since tests compare its numbers with those of Python to 1e-9.
+    """
     home = tmp_path_factory.mktemp("server")
-    with serving(home, model_files, "-c", classifier_file, POFX_CACHE=server_cache) as s:
+    options = ("-c", classifier_file, "--prefix-memory", "0")
+    with serving(home, model_files, *options, POFX_CACHE=server_cache) as s:
         yield s
         until(s.idle, "an idle server")
         assert s.get("/ready").status_code == 200

@@ -40,7 +40,7 @@ def totals(client: Asked) -> list[float]:
 def test_a_context_is_read_once(lm: LM) -> None:
     expected = [pofx.log_prob(lm, a, given=CONTEXT, boundary="token") for a in ANSWERS]
     context, read = len(lm.vocab.encode(CONTEXT)), sum(len(lm.vocab.encode(a)) for a in ANSWERS)
-    with asked({"tiny": lm}) as client:
+    with asked({"tiny": lm}, Settings()) as client:
         assert totals(client) == pytest.approx(expected, abs=CLOSE)
         assert metric(client, "pofx_prefix_read_tokens_total") <= 1 + context + read
         assert metric(client, "pofx_prefix_saved_tokens_total") >= 3 * context
@@ -51,7 +51,7 @@ def test_a_context_is_read_once(lm: LM) -> None:
 
 def test_an_echo_is_read_once(lm: LM) -> None:
     """As lm-eval asks: every token of context and answer is requested."""
-    with asked({"tiny": lm}) as client:
+    with asked({"tiny": lm}, Settings()) as client:
         body = {"prompt": CONTEXT, "echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
         first, second = (client.choice(**body)["logprobs"] for _ in range(2))
         assert first["tokens"] == second["tokens"]
@@ -79,7 +79,7 @@ def test_a_deterministic_server_keeps_nothing(lm: LM, settings: Settings) -> Non
 def test_readiness_takes_nothing_from_the_memory(tmp_path: Path) -> None:
     """A model whose weights were damaged after the start is found, although the memory has its golden path."""
     lm = pofx.load(tiny_checkpoints.write(tmp_path, adds="bos"))
-    with asked({"tiny": lm}) as client:
+    with asked({"tiny": lm}, Settings()) as client:
         path = list(client.http.app.state.golden["tiny"].path)  # type: ignore[attr-defined]
         client.ok(prompt=path, echo=True, logprobs=1, max_tokens=1, temperature=0)
         assert client.http.get("/ready").status_code == 200
