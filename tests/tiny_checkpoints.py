@@ -54,13 +54,14 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
         {"head_dim": 8, "sliding_window": 5, "query_pre_attn_scalar": 16, "final_logit_softcapping": 5.0},
     ),
     "gemma3": ("Gemma3TextConfig", {"head_dim": 8, "sliding_window": 5, "query_pre_attn_scalar": 16}),
-    # Not ours: by the library's forward.
     "gpt2": ("GPT2Config", {"n_positions": 64}),
-    "gpt_neox": ("GPTNeoXConfig", {}),
+    "gpt_neox": ("GPTNeoXConfig", {"hidden_size": 32}),
     "cohere": ("CohereConfig", {"logit_scale": 0.3}),
     "granite": ("GraniteConfig", {"logits_scaling": 3.0, "embedding_multiplier": 2.0}),
+    # Not ours: by the library's forward.
+    "biogpt": ("BioGptConfig", {}),
 }
-OURS = [name for name in FAMILIES if name not in ("gpt2", "gpt_neox", "cohere", "granite")]
+OURS = [name for name in FAMILIES if name != "biogpt"]
 
 
 def tokenizer(adds: Adds = "nothing", opening: bool = False) -> dict[str, Any]:
@@ -107,7 +108,10 @@ def write(
 ) -> Path:
     """The directory of a random model of a family."""
     name, own = FAMILIES[family]
-    config = getattr(transformers, name)(**{**_COMMON, **own, **changes})
+    made = getattr(transformers, name)
+    known = {**made().to_dict(), **made.attribute_map}
+    common = {n: value for n, value in _COMMON.items() if n in known}
+    config = made(**{**common, **own, **changes})
     torch.manual_seed(seed)
     with quiet():
         model = transformers.AutoModelForCausalLM.from_config(config)

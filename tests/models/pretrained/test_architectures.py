@@ -17,7 +17,7 @@ import pofx
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.model import LM
 from pofx.lm.trace import Want
-from pofx.models.pretrained.checkpoint.architecture import architecture
+from pofx.models.pretrained.checkpoint.families.table import architecture
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.files import read_pretrained
 from pofx.models.pretrained.inference.body import DecoderBody

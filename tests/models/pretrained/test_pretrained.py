@@ -100,7 +100,7 @@ class TestNumbers:
             for mine, whole, skip in zip(found.logp, exact, skips):
                 assert np.abs(mine - whole[skip - 1 :]).max() < 2e-5
 
-    @pytest.mark.parametrize("family", ["llama", "gemma3", "mistral, sliding", "gemma2", "gpt2"])
+    @pytest.mark.parametrize("family", ["llama", "gemma3", "mistral, sliding", "gemma2", "gpt2", "biogpt"])
     def test_extend_is_forward(self, made: Made, family: str) -> None:
         lm = core(made(family))
         paths = some_paths(2)
@@ -386,7 +386,7 @@ class TestLoading:
 
 
 def _turns(rope: Any, dim: int, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    from pofx.models.pretrained.inference.attention import rotation_table
+    from pofx.models.pretrained.inference.rotary import rotation_table
 
     return rotation_table(rope, dim, at)
 

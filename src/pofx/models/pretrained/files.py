@@ -15,10 +15,12 @@ require("torch", "hf", "a pretrained model")
 
 import torch
 
-from pofx.models.pretrained.checkpoint.architecture import Architecture, architecture
+from pofx.models.pretrained.checkpoint.architecture import Architecture
+from pofx.models.pretrained.checkpoint.families.table import architecture
 from pofx.models.pretrained.checkpoint.library_calls import quiet
 from pofx.models.pretrained.checkpoint.row_file import RowFile
 from pofx.models.pretrained.checkpoint.rules import Checkpoint
+from pofx.models.pretrained.checkpoint.tensor_names import TensorNames, tensor_names
 from pofx.models.pretrained.checkpoint.weights import Weights
 from pofx.models.pretrained.inference.body import Body, DecoderBody
 from pofx.models.pretrained.inference.context_length import context_length
@@ -45,7 +47,6 @@ from pofx.models.pretrained.vocabulary import read_vocab
 from pofx.models.threads import threads_for
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-EMBED, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
 def read_pretrained(
@@ -124,12 +125,10 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     """Return pofx's decoder, if the decoder covers the architecture and agrees with the library on the probe."""
     checkpoint = request.checkpoint
     shape = architecture(checkpoint.config)
-    if (
-        shape is None
-        or request.rope != "short"
-        or EMBED not in checkpoint.tensors
-        or (not shape.tied and HEAD not in checkpoint.tensors)
-    ):
+    if shape is None or request.rope != "short":
+        return None
+    names = tensor_names(shape.stored, shape.tied, checkpoint.tensors)
+    if names is None:
         return None
     # The library comes first, since it refuses weights that do not fit its class. Its numbers are remembered with the files.
     ids = probe_ids(shape.rows, min(SHORT, shape.context))
@@ -140,7 +139,7 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
         known = ProbeResult(library_logp(request.model(), ids, checkpoint.directory)[0], "decoder")
     # The comparison is in float32 whatever the dtype, since the rounding of bfloat16 could hide another distribution.
     first = torch.float32 if not before else DTYPES[request.dtype]
-    made = _made(checkpoint, shape, first)
+    made = _made(checkpoint, shape, names, first)
     if made is None:
         return None
     if not before:
@@ -159,23 +158,26 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     if not before:
         remember(request.fingerprint, known)
     if first != DTYPES[request.dtype]:
-        made = _made(checkpoint, shape, DTYPES[request.dtype])
+        made = _made(checkpoint, shape, names, DTYPES[request.dtype])
         assert made is not None  # noqa: S101  (ours: the decoder was made in float32 before)
     return *made, shape.context
 
 
-def _made(checkpoint: Checkpoint, shape: Architecture, dtype: torch.dtype) -> tuple[Body, Head] | None:
+def _made(
+    checkpoint: Checkpoint, shape: Architecture, names: TensorNames, dtype: torch.dtype
+) -> tuple[Body, Head] | None:
     """Return pofx's decoder and head with the weights of the checkpoint; None, with a warning, for missing weights."""
     weights = Weights(checkpoint)
     try:
         with threads_for(0):  # laying out weights is copying, for which one thread is enough
             # The head comes first, since it reads the whole embedding, whose memory the layers need afterwards.
-            # Where embedding and head are both stored, the library ties them only if they are equal.
-            name = HEAD if HEAD in checkpoint.tensors else EMBED
-            rows = RowFile(checkpoint.tensors[name])
-            head = Head(weights[name], None, shape.final_cap, 1.0, dtype, rows)
-            embed = rows if name == EMBED else RowFile(checkpoint.tensors[EMBED])
-            decoder = Decoder(shape, weights, embed, dtype)
+            rows = RowFile(checkpoint.tensors[names.head])
+            bias = None if names.head_bias is None else weights[names.head_bias].float()
+            matrix = weights[names.head]
+            head = Head(matrix, bias, shape.final_cap, shape.logit_scale, dtype, rows)
+            del matrix
+            embed = rows if names.head == names.embed else RowFile(checkpoint.tensors[names.embed])
+            decoder = Decoder(shape, weights, names.base, embed, dtype)
             release_freed_memory()
     except KeyError as e:
         _fell_back(checkpoint, f"it has no tensor {e.args[0]!r}")

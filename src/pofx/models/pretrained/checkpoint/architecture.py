@@ -1,22 +1,11 @@
-"""The numbers of a decoder that a config.json states; None where pofx's own decoder does not cover the model."""
+"""The numbers of a decoder, and the names of its tensors in a checkpoint."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-Activation = Literal["silu", "gelu", "gelu_tanh"]
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3")
-_ACTIVATIONS: dict[str, Activation] = {
-    "silu": "silu",
-    "swish": "silu",
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-}
+Activation = Literal["silu", "gelu", "gelu_tanh", "gelu_quick", "relu", "relu_squared"]
 
 
 @dataclass(frozen=True)
@@ -27,17 +16,67 @@ class Rope:
         theta: The base of the frequencies θ^(−2i/d).
         kind: The way in which the frequencies are scaled for long contexts.
         factor: The factor of the scaling.
-        low: Wavelengths above `original / low` are scaled by `factor` ("llama3").
-        high: Wavelengths below `original / high` are not scaled ("llama3").
-        original: The context in tokens before the scaling ("llama3").
+        low: Wavelengths above `original / low` are scaled by `factor` ("llama3"). The rotations within `original` tokens
+            below which a frequency is divided by `factor` ("yarn").
+        high: Wavelengths below `original / high` are not scaled ("llama3"). The rotations above which a frequency is kept
+            ("yarn").
+        original: The context in tokens before the scaling ("llama3", "yarn").
+        dim: The number of dimensions of a head that turn; None for all.
+        amplitude: The factor of cos and sin ("yarn").
+        whole: Whether the bounds of the ramp are rounded to whole dimensions ("yarn").
     """
 
     theta: float
-    kind: Literal["default", "linear", "llama3"] = "default"
+    kind: Literal["default", "linear", "llama3", "yarn"] = "default"
     factor: float = 1.0
     low: float = 1.0
     high: float = 4.0
     original: int = 8192
+    dim: int | None = None
+    amplitude: float = 1.0
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The normalisation of a state.
+
+    Attributes:
+        kind: "rms" divides by √(mean x² + ε). "layer" also subtracts the mean before.
+        eps: The ε.
+        plus_one: Whether gains are stored less 1 (Gemma, Nemotron).
+        weighted: Whether there are gains; OLMo 1 has none.
+    """
+
+    kind: Literal["rms", "layer"]
+    eps: float
+    plus_one: bool = False
+    weighted: bool = True
+
+
+@dataclass(frozen=True)
+class Experts:
+    """A mixture of experts in place of an MLP.
+
+    Attributes:
+        count: The number of experts.
+        chosen: The number of experts that read a token.
+        scores: The function of the router's logits over all experts, or the softmax over the chosen experts alone.
+        renormalised: Whether the weights of the chosen experts are divided by their sum.
+        factor: The factor of the weights.
+        groups: The number of groups of experts ("sigmoid"), of which the best `open_groups` are open to a token.
+        open_groups: The number of open groups.
+        shared: Whether a shared expert reads every token, too.
+    """
+
+    count: int
+    chosen: int
+    scores: Literal["softmax", "sigmoid", "softmax of chosen"] = "softmax"
+    renormalised: bool = False
+    factor: float = 1.0
+    groups: int = 1
+    open_groups: int = 1
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,185 +85,150 @@ class Layer:
 
     Attributes:
         window: How many keys a query sees, its own included; None for all earlier keys.
-        rope: The rotary positions; None for a layer without positions.
+        rope: The rotary positions; None for a layer without rotary positions.
+        scale: The factor of q·k; None for the factor of the architecture.
+        experts: The mixture of experts; None for an MLP.
     """
 
-    window: int | None
-    rope: Rope | None
+    window: int | None = None
+    rope: Rope | None = None
+    scale: float | None = None
+    experts: Experts | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The names and the layouts of the tensors of a checkpoint. A role without a name is absent from the decoder.
+
+    Attributes:
+        base: The name before the tensors of the body, which some checkpoints leave out.
+        layer: The name before the tensors of layer {}.
+        embed: The embedding.
+        positions: The learned positions.
+        skipped: The number of first rows of `positions` that stand for no position (OPT).
+        norm_embed: The norm of the embedding (BLOOM).
+        project_in: The matrix from the embedding to the states (OPT-350m).
+        project_out: The matrix from the states to the head (OPT-350m).
+        norm: The norm before the head.
+        head: The head.
+        qkv: The matrices of queries, keys and values, or one matrix of all.
+        out: The matrix after the attention.
+        up: The matrices of gate and up, or one matrix of both, or the matrix of a plain MLP.
+        down: The matrix after the activation.
+        norm_in: The norm before the attention.
+        norm_mid: The norm before the MLP.
+        norm_q: The norm of the queries.
+        norm_k: The norm of the keys.
+        norm_attended: The norm of the output of the attention, before it is added.
+        norm_mlp: The norm of the output of the MLP, before it is added.
+        norm_after_attention: The norm of the sum after the attention (OPT-350m).
+        norm_after_mlp: The norm of the sum after the MLP (OPT-350m).
+        router: The matrix of the router of experts.
+        router_bias: The numbers that are added to the scores for the choice only (DeepSeek V3).
+        expert: The name before the tensors of expert {}.
+        expert_up: The matrices of gate and up of an expert.
+        expert_down: The matrix after the activation of an expert.
+        all_up: The matrices of gate and up of all experts in one tensor (Granite).
+        all_down: The matrices after the activation of all experts in one tensor (Granite).
+        shared: The name before the tensors of the shared expert.
+        shared_gate: The matrix of the gate of the shared expert (Qwen 2).
+        transposed: Whether matrices are stored as `[in, out]` (GPT-2).
+        by_head: Whether the rows of one matrix of q, k and v stand together for each key head (GPT-NeoX, BLOOM, Falcon).
+        interleaved: Whether the two numbers that turn together are neighbours (GPT-J), and not half a head apart.
+    """
+
+    base: str = "model."
+    layer: str = "layers.{}."
+    embed: str = "embed_tokens"
+    positions: str | None = None
+    skipped: int = 0
+    norm_embed: str | None = None
+    project_in: str | None = None
+    project_out: str | None = None
+    norm: str | None = "norm"
+    head: str = "lm_head"
+    qkv: tuple[str, ...] = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+    out: str = "self_attn.o_proj"
+    up: tuple[str, ...] = ("mlp.gate_proj", "mlp.up_proj")
+    down: str = "mlp.down_proj"
+    norm_in: str | None = "input_layernorm"
+    norm_mid: str | None = "post_attention_layernorm"
+    norm_q: str | None = None
+    norm_k: str | None = None
+    norm_attended: str | None = None
+    norm_mlp: str | None = None
+    norm_after_attention: str | None = None
+    norm_after_mlp: str | None = None
+    router: str = "mlp.gate"
+    router_bias: str | None = None
+    expert: str = "mlp.experts.{}."
+    expert_up: tuple[str, ...] = ("gate_proj", "up_proj")
+    expert_down: str = "down_proj"
+    all_up: str | None = None
+    all_down: str | None = None
+    shared: str = "mlp.shared_expert."
+    shared_gate: str | None = None
+    transposed: bool = False
+    by_head: bool = False
+    interleaved: bool = False
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A decoder of RMS norms, rotary positions, grouped queries and a gated MLP.
+    """A decoder.
 
     Attributes:
+        stored: The names of the tensors.
         rows: The number V of outcomes.
         width: The size of a hidden state.
-        hidden: The size of the gated layer of the MLP.
         heads: The query heads of a layer.
         kv_heads: The key heads of a layer.
         head_dim: The size of a head.
         layers: The layers, first to last.
         context: The longest text, tokens.
-        eps: The ε of the RMS norms.
+        norm: The norms.
         scale: The factor of q·k.
-        activation: The function of the gate.
+        activation: The function of the MLP.
         tied: Whether the head is the embedding.
-        plus_one: Whether gains are stored less 1 (Gemma).
-        qk_norm: Whether queries and keys are normalised in each head (Qwen 3, Gemma 3).
-        post_norm: Whether the outputs of attention and MLP are normalised before they are added (Gemma 2, 3).
+        gated: Whether the MLP is f(gate) · up, and not f(up).
+        parallel: Whether attention and MLP read the same state. Without a norm of its own, the MLP reads the norm of the
+            attention.
+        qk_norm: What is normalised of queries and keys: each head, or all heads together; None for nothing.
+        slopes: The slope of each head in nats a token (ALiBi); None for no slopes.
+        clip: Queries, keys and values are clipped to [−clip, clip]; None for no clipping.
         embed: The factor of embeddings.
+        embed_width: The size of an embedding; None for `width`.
+        residual: The factor of what attention and MLP add.
         cap: The c of c·tanh(z/c) on attention scores; None for no cap.
         final_cap: The c of c·tanh(z/c) on logits; None for no cap.
+        logit_scale: The factor of logits.
     """
 
+    stored: Stored
     rows: int
     width: int
-    hidden: int
     heads: int
     kv_heads: int
     head_dim: int
     layers: tuple[Layer, ...]
     context: int
-    eps: float
+    norm: Norm
     scale: float
     activation: Activation
     tied: bool
-    plus_one: bool = False
-    qk_norm: bool = False
-    post_norm: bool = False
+    gated: bool = True
+    parallel: bool = False
+    qk_norm: Literal["heads", "whole"] | None = None
+    slopes: tuple[float, ...] | None = None
+    clip: float | None = None
     embed: float = 1.0
+    embed_width: int | None = None
+    residual: float = 1.0
     cap: float | None = None
     final_cap: float | None = None
+    logit_scale: float = 1.0
 
-
-def architecture(config: Mapping[str, Any]) -> Architecture | None:
-    """Read a config.json; return None for a family or a feature that pofx's own decoder lacks.
-
-    Wrong numbers are worse than slow numbers, so the library computes every model that is not recognised.
-    """
-    family = config.get("model_type")
-    if family not in FAMILIES or config.get("quantization_config"):
-        return None
-    gemma = family.startswith("gemma")
-    act = config.get("hidden_activation") if gemma else None
-    activation = _ACTIVATIONS.get(str(act or config.get("hidden_act") or "silu"))
-    if gemma and act is None:
-        activation = "gelu_tanh"  # the library reads "gelu" in Gemma's old configs as this activation
-    heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
-    n = int(config["num_hidden_layers"])
-    layers = _layers(config, str(family), n)
-    odd = ("attn_temperature_tuning", "use_bidirectional_attention", "mlp_bias")
-    if activation is None or layers is None or any(config.get(name) for name in odd):
-        return None
-    head_dim = int(config.get("head_dim") or width // heads)
-    old = family in ("gemma", "gemma2", "gemma3_text")
-    scalar = config.get("query_pre_attn_scalar") if family in ("gemma2", "gemma3_text") else None
-    tied = config.get("tie_word_embeddings")
-    return Architecture(
-        rows=int(config["vocab_size"]),
-        width=width,
-        hidden=int(config["intermediate_size"]),
-        heads=heads,
-        kv_heads=int(config.get("num_key_value_heads") or heads),
-        head_dim=head_dim,
-        layers=layers,
-        context=int(config.get("max_position_embeddings") or 2048),
-        eps=float(config.get("rms_norm_eps", 1e-6)),
-        scale=float(scalar if scalar is not None else head_dim) ** -0.5,
-        activation=activation,
-        tied=old if tied is None else bool(tied),
-        plus_one=gemma,
-        qk_norm=family in ("qwen3", "gemma3_text"),
-        post_norm=family in ("gemma2", "gemma3_text"),
-        embed=math.sqrt(width) if gemma else 1.0,
-        # The library reads this field of Gemma 3, too, and does not use the value.
-        cap=_number(config.get("attn_logit_softcapping")) if family == "gemma2" else None,
-        final_cap=_number(config.get("final_logit_softcapping"))
-        if family in ("gemma2", "gemma3_text")
-        else None,
-    )
-
-
-def _number(x: Any) -> float | None:
-    return None if x is None else float(x)
-
-
-def _layers(config: Mapping[str, Any], family: str, n: int) -> tuple[Layer, ...] | None:
-    """Return the window and the rotary positions of each layer, from the older or the newer form of a config."""
-    sliding = config.get("sliding_window")
-    kinds = config.get("layer_types")
-    if kinds is None:
-        kinds = _kinds(config, family, n)
-    if not isinstance(kinds, list | tuple) or len(kinds) != n:
-        return None
-    if any(k not in ("full_attention", "sliding_attention") for k in kinds):
-        return None
-    given = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    if not isinstance(given, Mapping):
-        return None
-    theta = float(config.get("rope_theta") or 10_000.0)
-    local = float(config.get("rope_local_base_freq") or 10_000.0)
-    turns = _turning(config, n) if family == "smollm3" else [True] * n
-    if turns is None:
-        return None
-    out = []
-    for i, kind in enumerate(kinds):
-        base = local if family == "gemma3_text" and kind == "sliding_attention" else theta
-        per_kind = given.get(kind) if "full_attention" in given else given
-        if family == "gemma3_text" and per_kind is given and kind == "sliding_attention":
-            per_kind = {}  # the older form has one scaling, which belongs to the layers without a window
-        rope = _rope(per_kind or {}, base, config)
-        if rope is None:
-            return None
-        window = int(sliding) if kind == "sliding_attention" and sliding else None
-        out.append(Layer(window, rope if turns[i] else None))
-    return tuple(out)
-
-
-def _turning(config: Mapping[str, Any], n: int) -> list[bool] | None:
-    """Return which layers of SmolLM3 have rotary positions: the listed layers, else all but every fourth."""
-    listed = config.get("no_rope_layers")
-    if listed is None:
-        every = int(config.get("no_rope_layer_interval") or 4)
-        return [bool((i + 1) % every) for i in range(n)]
-    return [bool(x) for x in listed[:n]] if isinstance(listed, list) and len(listed) >= n else None
-
-
-def _kinds(config: Mapping[str, Any], family: str, n: int) -> list[str]:
-    """Return the kind of attention of each layer, for configs that do not list the kinds."""
-    if family == "gemma2":
-        return ["sliding_attention" if (i + 1) % 2 else "full_attention" for i in range(n)]
-    if family == "gemma3_text":
-        every = int(config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or 6)
-        return ["sliding_attention" if (i + 1) % every else "full_attention" for i in range(n)]
-    if family == "mistral" and config.get("sliding_window"):
-        return ["sliding_attention"] * n
-    if family == "smollm3" and config.get("use_sliding_window") and config.get("sliding_window"):
-        turns = _turning(config, n) or []
-        return ["full_attention" if turned else "sliding_attention" for turned in turns]
-    if family in ("qwen2", "qwen3") and config.get("use_sliding_window") and config.get("sliding_window"):
-        first = int(config.get("max_window_layers") or 0)
-        return ["sliding_attention" if i >= first else "full_attention" for i in range(n)]
-    return ["full_attention"] * n
-
-
-def _rope(given: Mapping[str, Any], base: float, config: Mapping[str, Any]) -> Rope | None:
-    theta = float(given.get("rope_theta") or base)
-    kind = given.get("rope_type", given.get("type", "default"))
-    if float(given.get("partial_rotary_factor") or config.get("partial_rotary_factor") or 1.0) != 1.0:
-        return None
-    if kind == "default":
-        return Rope(theta)
-    if kind == "linear":
-        return Rope(theta, "linear", float(given["factor"]))
-    if kind == "llama3":
-        return Rope(
-            theta,
-            "llama3",
-            float(given["factor"]),
-            float(given["low_freq_factor"]),
-            float(given["high_freq_factor"]),
-            int(given["original_max_position_embeddings"]),
-        )
-    return None
+    @property
+    def hidden_width(self) -> int:
+        """The size of a final hidden state, which the head reads."""
+        return self.embed_width or self.width

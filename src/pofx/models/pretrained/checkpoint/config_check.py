@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pofx.errors import BadSource, require
-from pofx.models.pretrained.checkpoint.architecture import FAMILIES
 from pofx.models.pretrained.checkpoint.config_fields import (
     HEAD_DIM,
     HEADS,
@@ -36,6 +35,8 @@ _KNOWN = (
     "nemotron xglm codegen"
 )
 KNOWN = frozenset(_KNOWN.split())
+# Decoders whose configs always state the number of heads and the size of the MLP.
+_STATED = frozenset(["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3"])
 _CODE = ("auto_map", "trust_remote_code", "custom_pipelines", "custom_generate")
 _MAX_GPT_NEO = 1 << 15  # the library's class makes a table of the square of the positions
 
@@ -135,7 +136,7 @@ def _known_sizes(config: Mapping[str, Any], where: str) -> None:
     for names in (LAYERS, WIDTH, ROWS):
         if not size(config, names):
             bad(where, f"a positive {names[0]}", repr(size(config, names)))
-    if config["model_type"] in FAMILIES:
+    if config["model_type"] in _STATED:
         for needed in (HEADS, HIDDEN):
             if not size(config, needed):
                 bad(where, f"a positive {needed[0]}", repr(size(config, needed)))

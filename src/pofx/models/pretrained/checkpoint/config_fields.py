@@ -15,7 +15,7 @@ from pofx.errors import BadSource
 
 # The names of a size, which differ between families.
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
-WIDTH = ("hidden_size", "n_embd", "d_model")
+WIDTH = ("hidden_size", "n_embd", "d_model", "n_embed")
 ROWS = ("vocab_size",)
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 KV_HEADS = ("num_key_value_heads", "num_kv_heads")

@@ -10,9 +10,9 @@ require("torch", "hf", "a pretrained model")
 import torch
 from torch import Tensor
 
-from pofx.models.pretrained.checkpoint.architecture import Rope
 from pofx.models.pretrained.inference.recalled import RecalledPass
 from pofx.models.pretrained.inference.schedule import Pass
+from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weights_of
 
 # Queries of a block, whose scores against the visible keys fit the cache. Attention over 312, 512 and 1,024 tokens takes
 # 2.3, 5.9 and 24 ms. Torch's blockwise kernel takes 3.2, 7.9 and 23 ms, or 40 ms with the mask that ancestors need.
@@ -20,38 +20,8 @@ QUERIES = 64
 SCORES = 1 << 23  # scores of siblings that are held at a time, in 32 MB
 
 
-def rotation_speeds(rope: Rope, dim: int) -> Tensor:
-    """Return the frequency of each pair of a head, `[dim / 2]`, in float32, as the checkpoints' own library computes it."""
-    out = 1.0 / rope.theta ** (torch.arange(0, dim, 2, dtype=torch.int64).float() / dim)
-    if rope.kind == "linear":
-        return out / rope.factor
-    if rope.kind == "llama3":
-        length = 2 * torch.pi / out
-        slow, fast = rope.original / rope.low, rope.original / rope.high
-        smooth = (rope.original / length - rope.low) / (rope.high - rope.low)
-        between = (1 - smooth) * out / rope.factor + smooth * out
-        scaled = torch.where(length > slow, out / rope.factor, out)
-        return torch.where((length >= fast) & (length <= slow), between, scaled)
-    return out
-
-
-def rotation_table(rope: Rope, dim: int, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the tables cos and signed sin, `[N, 1, dim]`: the halves of a head turn, x·cos + swap(x)·sin."""
-    angle = positions.float()[:, None] * rotation_speeds(rope, dim)
-    cos, sin = angle.cos(), angle.sin()
-    return torch.cat([cos, cos], -1)[:, None], torch.cat([-sin, sin], -1)[:, None]
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate heads `[N, H, D]` by their positions."""
-    a, b = x.chunk(2, -1)
-    return torch.cat([b, a], -1).mul_(sin).addcmul_(x, cos)
-
-
-def causal_attention(
-    q: Tensor, k: Tensor, v: Tensor, above: int, window: int | None = None, cap: float | None = None
-) -> Tensor:
-    """Compute softmax(cap(q kᵀ)) v, where query i, at position above + i, sees the last `window` keys up to its own.
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, above: int, rule: ScoreRule) -> Tensor:
+    """Compute the attention in which query i, at position above + i, sees the last `rule.window` keys up to its own.
 
     Each block of queries is multiplied only with keys that one of its queries sees.
 
@@ -60,14 +30,13 @@ def causal_attention(
         k: `[g, K, above + s, D]`, the keys.
         v: `[g, K, above + s, D]`, the values.
         above: How many keys stand before the first query's own key.
-        window: How many keys a query sees, its own included; None for all earlier keys.
-        cap: The c of c·tanh(z/c) on scores; None for no cap.
+        rule: The rule from scores to weights.
 
     Returns:
         `[g, H, s, D]`.
     """
     g, heads, s, dim = q.shape
-    kv = k.shape[1]
+    kv, window = k.shape[1], rule.window
     q = q.reshape(g, kv, heads // kv, s, dim)
     out = torch.empty_like(q)
     for lo in range(0, s, QUERIES):
@@ -77,24 +46,30 @@ def causal_attention(
         t = stop - start
         some = q[:, :, :, lo:hi].reshape(g * kv, -1, dim)
         scores = torch.bmm(some, k[:, :, start:stop].reshape(g * kv, t, dim).mT)
-        if cap is not None:
-            scores = scores.div_(cap).tanh_().mul_(cap)
-        table = scores.view(g * kv, heads // kv, hi - lo, t)
         n = hi - lo
+        table = scores.view(g, kv, heads // kv, n, t)
+        shape_scores(table, rule, _distance(start, stop, above + lo, above + hi, rule))
         if n > 1:  # only the last n keys stand after a query of the block
             table[..., t - n :] += torch.full((n, n), -torch.inf).triu_(1)
         if window is not None and above + hi > window:
             # Query lo + i sees keys from lo + i − window + 1 on; the first query of the block sees all keys from `start`.
             hidden = torch.arange(start, stop) <= (above + torch.arange(lo, hi))[:, None] - window
             table.masked_fill_(hidden, -torch.inf)
-        p = torch.softmax(scores, -1)
+        p = weights_of(table, rule).view(scores.shape)
         found = torch.bmm(p, v[:, :, start:stop].reshape(g * kv, t, dim))
         out[:, :, :, lo:hi] = found.view(g, kv, -1, n, dim)
     return out.view(g, heads, s, dim)
 
 
+def _distance(start: int, stop: int, first: int, last: int, rule: ScoreRule) -> Tensor | None:
+    """Return the positions of keys [start, stop) less those of queries [first, last), for a rule that needs them."""
+    if rule.slopes is None:
+        return None
+    return (torch.arange(start, stop) - torch.arange(first, last)[:, None]).float()
+
+
 def sibling_attention(
-    q: Tensor, trunk_k: Tensor, trunk_v: Tensor, k: Tensor, v: Tensor, cap: float | None = None
+    q: Tensor, trunk_k: Tensor, trunk_v: Tensor, k: Tensor, v: Tensor, rule: ScoreRule
 ) -> Tensor:
     """Compute `causal_attention` of siblings, which see `trunk_k, trunk_v[K, a, D]` and their own `k, v[g, K, s, D]`.
 
@@ -105,10 +80,10 @@ def sibling_attention(
     q = q.reshape(g, kv, -1, dim)
     over = torch.bmm(q.transpose(0, 1).reshape(kv, -1, dim), trunk_k.mT).view(kv, g, -1, a).transpose(0, 1)
     scores = torch.cat([over, torch.matmul(q, k.mT)], -1)
-    if cap is not None:
-        scores = scores.div_(cap).tanh_().mul_(cap)
-    scores.view(g, kv, heads // kv, s, a + s)[..., a:] += torch.full((s, s), -torch.inf).triu_(1)
-    p = torch.softmax(scores, -1)
+    table = scores.view(g, kv, heads // kv, s, a + s)
+    shape_scores(table, rule, _distance(0, a + s, a, a + s, rule))
+    table[..., a:] += torch.full((s, s), -torch.inf).triu_(1)
+    p = weights_of(table, rule).view(scores.shape)
     out = (
         torch.bmm(p[..., :a].transpose(0, 1).reshape(kv, -1, a), trunk_v).view(kv, g, -1, dim).transpose(0, 1)
     )
@@ -123,8 +98,6 @@ class PackedAttention:
         kept: The keys and values of earlier tokens, `[R, 2·K·D]` a layer; empty in the first pass.
         kv_heads: The number K of heads of keys.
         dim: The size D of a head.
-        scale: The factor of the queries.
-        cap: The c of c·tanh(z/c) on scores; None for no cap.
         recalled: The memory of tokens that are known, and of the tokens of this pass; None for no memory.
     """
 
@@ -134,19 +107,17 @@ class PackedAttention:
         kept: list[Tensor],
         kv_heads: int,
         dim: int,
-        scale: float,
-        cap: float | None,
         recalled: RecalledPass | None = None,
     ) -> None:
-        self.kept, self.kv, self.dim, self.scale, self.cap = kept, kv_heads, dim, scale, cap
+        self.kept, self.kv, self.dim = kept, kv_heads, dim
         self.recalled = recalled
         self.groups = [(g, torch.from_numpy(g.queries.ravel()), torch.from_numpy(g.keys)) for g in now.groups]
         self.back = torch.from_numpy(now.back)
         self.keep = torch.from_numpy(now.keep)
         self.next: list[Tensor] = []
 
-    def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend from `q[N, H, D]` to `k, v[N, K, D]`, and return `[N, H·D]`."""
+    def attend(self, layer: int, rule: ScoreRule, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend from scaled `q[N, H, D]` to `k, v[N, K, D]`, and return `[N, H·D]`."""
         n, heads, dim = q.shape
         flat = torch.cat([k.reshape(n, -1), v.reshape(n, -1)], 1)
         before = [self.kept[layer]] if self.kept and len(self.kept[layer]) else []
@@ -155,20 +126,19 @@ class PackedAttention:
             before += self.recalled.take(layer)
         every = torch.cat([*before, flat]) if before else flat
         self.next.append(every[self.keep])
-        q = q * self.scale
         parts = []
         for group, rows, keys in self.groups:
             g, s = group.queries.shape
             own = q.index_select(0, rows).view(g, s, heads, dim).transpose(1, 2)
-            sees_all = window is None or group.above + s <= window
+            sees_all = rule.window is None or group.above + s <= rule.window
             few = s <= QUERIES and g * heads * s * (group.above + s) <= SCORES
             if group.siblings and g > 1 and sees_all and few:
                 trunk_k, trunk_v = self._both(every, keys[:1, : group.above])
                 kk, vv = self._both(every, keys[:, group.above :])
-                out = sibling_attention(own, trunk_k[0], trunk_v[0], kk, vv, self.cap)
+                out = sibling_attention(own, trunk_k[0], trunk_v[0], kk, vv, rule)
             else:
                 kk, vv = self._both(every, keys)
-                out = causal_attention(own, kk, vv, group.above, window, self.cap)
+                out = causal_attention(own, kk, vv, group.above, rule)
             parts.append(out.transpose(1, 2).reshape(g * s, -1))
         return torch.cat(parts).index_select(0, self.back)
 

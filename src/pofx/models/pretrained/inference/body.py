@@ -88,7 +88,7 @@ class DecoderBody:
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
-        self.worth, self.width = WORTH, decoder.shape.width
+        self.worth, self.width = WORTH, decoder.shape.hidden_width
 
     def hidden_states(
         self, tree: PrefixTree, asked: NDArray[np.bool_], budget: int, report: ReportPass
@@ -116,10 +116,10 @@ class DecoderBody:
         kept: list[Tensor] = []
         # Known rows go to the head together with the first pass: the head reads its 113 MB of weights once (SmolLM2).
         rows = np.zeros(0, dtype=np.int64) if recalled is None else recalled.found
-        known = torch.zeros(0, s.width) if recalled is None else recalled.hidden(rows)
+        known = torch.zeros(0, s.hidden_width) if recalled is None else recalled.hidden(rows)
         for now in schedule_passes(tree, budget, None if recalled is None else recalled.known):
             of_pass = None if recalled is None else recalled.of_pass(now)
-            attention = PackedAttention(now, kept, s.kv_heads, s.head_dim, s.scale, s.cap, of_pass)
+            attention = PackedAttention(now, kept, s.kv_heads, s.head_dim, of_pass)
             wanted = np.flatnonzero(asked[now.rows])
             with torch.inference_mode():
                 hidden = self.decoder.hidden(
@@ -139,7 +139,7 @@ class DecoderBody:
 
     def _store(self, size: int) -> PrefixStore:
         s = self.decoder.shape
-        return PrefixStore(len(s.layers), 2 * s.kv_heads * s.head_dim, s.width, size)
+        return PrefixStore(len(s.layers), 2 * s.kv_heads * s.head_dim, s.hidden_width, size)
 
     def empty(self, n: int) -> Prefixes:
         """Do as `Body` says."""

@@ -19,6 +19,7 @@ from pofx.lm.trace import Ints
 from pofx.models.pretrained.inference.decoder import Decoder
 from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.prefixes import Prefixes
+from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weights_of
 from pofx.models.threads import threads_for
 
 PASS = 1024  # nodes that go through the network together
@@ -54,9 +55,7 @@ class DecoderBranches:
         self._room(first + n)
         width = self._decoder.shape.width
         with threads_for(width, n), torch.inference_mode():
-            attention = _PoolAttention(
-                self._decoder, self._prefixes, self._pool, first, root, line, positions
-            )
+            attention = _PoolAttention(self._prefixes, self._pool, first, root, line, positions)
             ids = torch.from_numpy(np.ascontiguousarray(token))
             hidden = self._decoder.hidden(ids, torch.from_numpy(positions), attention, torch.arange(n))
         rows = max(1, NUMBERS // self._head.size)
@@ -99,7 +98,6 @@ class _PoolAttention:
 
     def __init__(
         self,
-        decoder: Decoder,
         prefixes: Prefixes,
         pool: list[Tensor],
         first: int,
@@ -107,7 +105,6 @@ class _PoolAttention:
         line: list[Ints],
         positions: Ints,
     ) -> None:
-        self.scale, self.cap = decoder.shape.scale, decoder.shape.cap
         self.prefixes, self.pool, self.first = prefixes, pool, first
         self.positions = torch.from_numpy(positions)
         self.chunks = []
@@ -134,34 +131,38 @@ class _PoolAttention:
                     )
                 )
 
-    def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def attend(self, layer: int, rule: ScoreRule, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Do as `Attention` says: `q[N, H, D]`, `k, v[N, K, D]` to `[N, H·D]`."""
+        window = rule.window
         n, heads, dim = q.shape
         kv = k.shape[1]
         pool = self.pool[layer]
         pool[0, self.first : self.first + n] = k
         pool[1, self.first : self.first + n] = v
         out = torch.empty(n, heads * dim)
-        q = q.view(n, kv, heads // kv, dim) * self.scale
+        q = q.view(n, kv, heads // kv, dim)
         for c in self.chunks:
             some = q[c.lo : c.hi].permute(1, 2, 0, 3).reshape(kv, -1, dim)  # [K, G·m, D]
             trunk_k, trunk_v = self._trunk(layer, c.root)
             keys, values = pool[:, c.pool].transpose(1, 2).unbind(0)  # [K, P, D]
             scores = torch.cat([torch.bmm(some, trunk_k.mT), torch.bmm(some, keys.mT)], -1)
-            if self.cap is not None:
-                scores = scores.div_(self.cap).tanh_().mul_(self.cap)
             m, t = c.hi - c.lo, trunk_k.shape[1]
             table = scores.view(kv, heads // kv, m, -1)
+            shape_scores(table, rule, None if rule.slopes is None else self._distance(c, t))
             hidden = c.hidden
             if window is not None:
                 edge = self.positions[c.lo : c.hi, None] - window
                 hidden = hidden | (c.at <= edge)
                 table[..., :t].masked_fill_(torch.arange(t) <= edge, -torch.inf)
             table[..., t:].masked_fill_(hidden, -torch.inf)
-            p = torch.softmax(scores, -1)
+            p = weights_of(table, rule).view(scores.shape)
             found = torch.bmm(p[..., :t], trunk_v) + torch.bmm(p[..., t:], values)
             out[c.lo : c.hi] = found.view(kv, heads // kv, m, dim).permute(2, 0, 1, 3).reshape(m, -1)
         return out
+
+    def _distance(self, c: _Chunk, t: int) -> Tensor:
+        """Return the positions of the keys less those of the queries of a chunk, `[m, T + P]`."""
+        return (torch.cat([torch.arange(t), c.at]) - self.positions[c.lo : c.hi, None]).float()
 
     def _trunk(self, layer: int, row: int) -> tuple[Tensor, Tensor]:
         """Return the keys and values `[K, T, D]` of the tokens of a row of the state."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from pofx.lm.trace import Ints
 from pofx.models.append_only import SharedBuffer
 from pofx.models.pretrained.inference.decoder import Decoder
+from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weights_of
 
 # Tokens of a long prefix that are read at a time, so that their scores against all earlier tokens stay small.
 STEP = 256
@@ -48,7 +49,7 @@ class Prefixes:
             SharedBuffer([torch.zeros(2, n, s.kv_heads, 0, s.head_dim) for _ in s.layers]),
             0,
             np.zeros(n, dtype=np.int64),
-            torch.zeros(n, s.width),
+            torch.zeros(n, s.hidden_width),
         )
 
     @property
@@ -116,7 +117,7 @@ def _step(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
         # Another state has appended to the buffer after this state, which must take a copy.
         buffer, version = SharedBuffer([data[:, :, :, :used].clone() for data in buffer.data]), 0
     _grown(buffer.data, used, t)
-    attention = _StateAttention(prefixes, buffer.data, t, decoder.shape.scale, decoder.shape.cap)
+    attention = _StateAttention(prefixes, buffer.data, t)
     asked = torch.arange(t - 1, n * t, t)
     flat = torch.from_numpy(np.ascontiguousarray(ids).ravel())
     hidden = decoder.hidden(flat, attention.positions.reshape(-1), attention, asked)
@@ -140,11 +141,8 @@ def _grown(layers: list[Tensor], used: int, t: int) -> None:
 class _StateAttention:
     """The attention of t new tokens of each of n prefixes to the trunk, the prefix's own tokens, and each other."""
 
-    def __init__(
-        self, prefixes: Prefixes, data: list[Tensor], t: int, scale: float, cap: float | None
-    ) -> None:
+    def __init__(self, prefixes: Prefixes, data: list[Tensor], t: int) -> None:
         self.trunk, self.data, self.t = prefixes.trunk, data, t
-        self.scale, self.cap = scale, cap
         length = torch.from_numpy(prefixes.length)
         self.places = length[:, None] + torch.arange(t)  # [n, t] after the trunk
         self.positions = self.places + prefixes.shared
@@ -152,7 +150,7 @@ class _StateAttention:
         self.used = int(length.max()) + t if len(length) else t
         self._masks: dict[int | None, Tensor] = {}
 
-    def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def attend(self, layer: int, rule: ScoreRule, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Do as `Attention` says, and append the keys and values."""
         n, t = self.places.shape
         heads, dim = q.shape[1:]
@@ -171,23 +169,28 @@ class _StateAttention:
         trunk_keys, trunk_values = self.trunk[layer, 0], self.trunk[layer, 1]  # [K, T, D]
         shared = trunk_keys.shape[1]
         # [n, K, G·t, D]: the queries of a key head's group lie together, so that each product is a matrix product.
-        q = q.view(n, t, kv, heads // kv, dim).permute(0, 2, 3, 1, 4).reshape(n, kv, -1, dim) * self.scale
+        q = q.view(n, t, kv, heads // kv, dim).permute(0, 2, 3, 1, 4).reshape(n, kv, -1, dim)
         scores = torch.matmul(q, keys.mT)
         if shared:
             over = torch.matmul(q.transpose(0, 1).reshape(kv, -1, dim), trunk_keys.mT)
             over = over.view(kv, n, -1, shared).transpose(0, 1)
             scores = torch.cat([over, scores], -1)
-        if self.cap is not None:
-            scores = scores.div_(self.cap).tanh_().mul_(self.cap)
-        mask = self._mask(window, shared)
+        table = scores.view(n, kv, heads // kv, t, -1)
+        shape_scores(table, rule, None if rule.slopes is None else self._distance(shared))
+        mask = self._mask(rule.window, shared)
         if mask is not None:
-            scores = scores.view(n, kv, heads // kv, t, -1).add_(mask[:, None, None]).view(scores.shape)
-        p = torch.softmax(scores, -1)
+            table.add_(mask[:, None, None])
+        p = weights_of(table, rule).view(scores.shape)
         out = torch.matmul(p[..., shared:], values)
         if shared:
             over = torch.matmul(p[..., :shared].transpose(0, 1).reshape(kv, -1, shared), trunk_values)
             out += over.view(kv, n, -1, dim).transpose(0, 1)
         return out.view(n, kv, heads // kv, t, dim).permute(0, 3, 1, 2, 4).reshape(n * t, heads * dim)
+
+    def _distance(self, shared: int) -> Tensor:
+        """Return the positions of the keys less those of the queries, `[n, 1, 1, t, shared + used]`."""
+        key = torch.arange(shared + self.used)
+        return (key - self.positions[:, :, None]).float()[:, None, None]
 
     def _mask(self, window: int | None, shared: int) -> Tensor | None:
         """Return the mask `[n, t, shared + used]`, or None where every query sees every key."""

@@ -1,0 +1,121 @@
+"""The decoders with mixtures of experts: Mixtral, Qwen 2 and 3 MoE, OLMoE, Granite MoE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pofx.models.pretrained.checkpoint.architecture import Architecture, Experts, Layer, Stored
+from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered
+from pofx.models.pretrained.checkpoint.families.llama import (
+    FULL,
+    QK_NORMED,
+    head_size,
+    layer_kinds,
+    llama_like,
+)
+from pofx.models.pretrained.checkpoint.families.rotary import read_rope
+
+MIXTRAL = {
+    "num_key_value_heads": 8,
+    "max_position_embeddings": 131_072,
+    "num_experts_per_tok": 2,
+}
+QWEN2_MOE = {
+    "num_key_value_heads": 16,
+    "max_position_embeddings": 32_768,
+    "num_experts_per_tok": 4,
+}
+QWEN3_MOE = {**QWEN2_MOE, "num_key_value_heads": 4, "num_experts_per_tok": 8}
+OLMOE = {"max_position_embeddings": 4096, "num_experts_per_tok": 8}
+GRANITE_MOE = {"num_experts_per_tok": 2}
+_MIXTRAL = Stored(
+    router="block_sparse_moe.gate",
+    expert="block_sparse_moe.experts.{}.",
+    expert_up=("w1", "w3"),
+    expert_down="w2",
+)
+_QWEN2 = Stored(shared_gate="mlp.shared_expert_gate")
+_GRANITE = Stored(
+    router="block_sparse_moe.router.layer",
+    all_up="block_sparse_moe.input_linear",
+    all_down="block_sparse_moe.output_linear",
+)
+
+
+def read_mixtral(f: Fields) -> Architecture:
+    """Read a config of Mixtral."""
+    experts = replace(_experts(f), renormalised=True)
+    layer = Layer(f.optional("sliding_window"), read_rope(f, head_size(f), 1_000_000.0), experts=experts)
+    return llama_like(f, stored=_MIXTRAL, layers=(layer,) * f.whole("num_hidden_layers"), eps=1e-5)
+
+
+def read_qwen2_moe(f: Fields) -> Architecture:
+    """Read a config of Qwen 2 MoE, whose shared expert has a gate."""
+    f.truth("qkv_bias", True)
+    f.optional("shared_expert_intermediate_size")
+    return llama_like(f, stored=_QWEN2, layers=_sparse_layers(f, shared=True))
+
+
+def read_qwen3_moe(f: Fields) -> Architecture:
+    """Read a config of Qwen 3 MoE."""
+    f.truth("attention_bias", False)
+    return llama_like(f, stored=QK_NORMED, layers=_sparse_layers(f), qk_norm="heads")
+
+
+def read_olmoe(f: Fields) -> Architecture:
+    """Read a config of OLMoE, without the clipping that would follow its norms of queries and keys."""
+    f.truth("attention_bias", False)
+    f.only("clip_qkv")
+    experts = replace(_experts(f), renormalised=f.truth("norm_topk_prob", False))
+    layer = Layer(rope=read_rope(f, head_size(f)), experts=experts)
+    layers = (layer,) * f.whole("num_hidden_layers")
+    return llama_like(f, stored=QK_NORMED, layers=layers, eps=1e-5, qk_norm="whole")
+
+
+def read_granite_moe(f: Fields) -> Architecture:
+    """Read a config of Granite MoE."""
+    f.truth("attention_bias", False)
+    experts = replace(_experts(f), scores="softmax of chosen")
+    layer = Layer(rope=read_rope(f, head_size(f)), experts=experts)
+    return llama_like(
+        f,
+        stored=_GRANITE,
+        layers=(layer,) * f.whole("num_hidden_layers"),
+        scale=f.number("attention_multiplier", 1.0),
+        embed=f.number("embedding_multiplier", 1.0),
+        residual=f.number("residual_multiplier", 1.0),
+        logit_scale=1.0 / f.number("logits_scaling", 1.0),
+    )
+
+
+def _experts(f: Fields) -> Experts:
+    """Return the number of experts, for which the library takes either name, and how many of them read a token."""
+    counts = {f.optional("num_experts"), f.optional("num_local_experts")} - {None}
+    chosen = f.whole("num_experts_per_tok")
+    f.optional("moe_intermediate_size")
+    count = counts.pop() if len(counts) == 1 else None
+    if count is None or chosen > count:
+        raise NotCovered("num_experts")
+    return Experts(count, chosen)
+
+
+def _sparse_layers(f: Fields, shared: bool = False) -> tuple[Layer, ...]:
+    """Return the layers of Qwen, of which some have experts, and none a window."""
+    n, step, dense = (
+        f.whole("num_hidden_layers"),
+        f.whole("decoder_sparse_step", 1),
+        f.given("mlp_only_layers"),
+    )
+    f.only("use_sliding_window", False)
+    f.given("sliding_window")  # not used without `use_sliding_window`
+    f.given("max_window_layers")
+    dense = [] if dense is None else dense
+    if not isinstance(dense, list | tuple) or any(type(i) is not int for i in dense):
+        raise NotCovered("mlp_only_layers")
+    if layer_kinds(f, [FULL] * n) != [FULL] * n:
+        raise NotCovered("layer_types")
+    experts = replace(_experts(f), renormalised=f.truth("norm_topk_prob", False), shared=shared)
+    rope = read_rope(f, head_size(f))
+    return tuple(
+        Layer(rope=rope, experts=None if i in dense or (i + 1) % step else experts) for i in range(n)
+    )

@@ -1,0 +1,100 @@
+"""The rotary positions of a layer, as a config states them in the older or the newer form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pofx.models.pretrained.checkpoint.architecture import Rope
+from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered, positive
+
+_KNOWN = frozenset(
+    [
+        "rope_type",
+        "type",
+        "rope_theta",
+        "factor",
+        "low_freq_factor",
+        "high_freq_factor",
+        "original_max_position_embeddings",
+        "partial_rotary_factor",
+        "attention_factor",
+        "beta_fast",
+        "beta_slow",
+        "mscale",
+        "mscale_all_dim",
+        "truncate",
+    ]
+)
+
+
+def given_rope(f: Fields) -> Mapping[str, Any]:
+    """Return the rotary parameters of a config: one table, or one for each kind of layer."""
+    new, old = f.given("rope_parameters"), f.given("rope_scaling")
+    found = new or old or {}
+    if not isinstance(found, Mapping):
+        raise NotCovered("rope_parameters")
+    return found
+
+
+def read_rope(f: Fields, head_dim: int, theta: float = 10_000.0, part: float = 1.0) -> Rope:
+    """Return the rotary positions that all layers have.
+
+    Args:
+        f: The fields.
+        head_dim: The size of a head.
+        theta: The base, if the config has none.
+        part: The share of a head that turns, if the config has none.
+    """
+    theta, part = f.number("rope_theta", theta), f.number("partial_rotary_factor", part)
+    return rope_of(given_rope(f), f, head_dim, theta, part)
+
+
+def rope_of(given: Mapping[str, Any], f: Fields, head_dim: int, theta: float, part: float = 1.0) -> Rope:
+    """Return the rotary positions of one table of parameters; raise `NotCovered` for a scaling that is unknown."""
+    if any(name not in _KNOWN and value is not None for name, value in given.items()):
+        raise NotCovered("rope_parameters")
+
+    def number(name: str, default: float | None = None) -> float:
+        return positive(default if given.get(name) is None else given[name], name)
+
+    theta = number("rope_theta", theta)
+    dim = int(head_dim * number("partial_rotary_factor", part))
+    if dim < 2 or dim % 2 or dim > head_dim:
+        raise NotCovered("partial_rotary_factor")
+    turned = None if dim == head_dim else dim
+    kind = given.get("rope_type", given.get("type", "default"))
+    if kind == "default":
+        return Rope(theta, dim=turned)
+    if kind == "linear":
+        return Rope(theta, "linear", number("factor"), dim=turned)
+    context = f.optional("max_position_embeddings")
+    original = given.get("original_max_position_embeddings") or context
+    if type(original) is not int or original < 1:
+        raise NotCovered("original_max_position_embeddings")
+    if kind == "llama3":
+        low, high = number("low_freq_factor"), number("high_freq_factor")
+        return Rope(theta, "llama3", number("factor"), low, high, original, turned)
+    if kind == "yarn":
+        truncate = given.get("truncate", True)
+        if not isinstance(truncate, bool):
+            raise NotCovered("truncate")
+        factor = number("factor")
+        fast, slow = number("beta_fast", 32.0), number("beta_slow", 1.0)
+        return Rope(theta, "yarn", factor, slow, fast, original, turned, _amplitude(given, factor), truncate)
+    raise NotCovered("rope_type")
+
+
+def _amplitude(given: Mapping[str, Any], factor: float) -> float:
+    """Return the factor of cos and sin of YaRN: stated, or 0.1·m·ln(factor) + 1, as the ratio of two m where both stand."""
+    if given.get("attention_factor") is not None:
+        return positive(given["attention_factor"], "attention_factor")
+
+    def temperature(m: float) -> float:
+        return 1.0 if factor <= 1 else 0.1 * m * math.log(factor) + 1.0
+
+    above, below = given.get("mscale"), given.get("mscale_all_dim")
+    if above and below:
+        return temperature(positive(above, "mscale")) / temperature(positive(below, "mscale_all_dim"))
+    return temperature(1.0)

@@ -1,0 +1,90 @@
+"""The table of the families that pofx's own decoder computes, and the reading of a config by this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pofx.models.pretrained.checkpoint.architecture import Architecture
+from pofx.models.pretrained.checkpoint.families import alibi, dense, experts, gpt, llama, parallel
+from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of decoders.
+
+    Attributes:
+        read: The reader of its configs.
+        defaults: The values of the fields that a config may leave out, where they differ from null.
+    """
+
+    read: Callable[[Fields], Architecture]
+    defaults: Mapping[str, Any]
+
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "llama": Family(llama.read_llama, {}),
+        "mistral": Family(llama.read_mistral, llama.MISTRAL),
+        "ministral": Family(llama.read_mistral, llama.MISTRAL),
+        "qwen2": Family(llama.read_qwen2, llama.QWEN2),
+        "qwen3": Family(llama.read_qwen3, llama.QWEN3),
+        "gemma": Family(llama.read_gemma, llama.GEMMA),
+        "gemma2": Family(llama.read_gemma2, llama.GEMMA2),
+        "gemma3_text": Family(llama.read_gemma3, llama.GEMMA3),
+        "smollm3": Family(llama.read_smollm3, llama.SMOLLM3),
+        "gpt2": Family(gpt.read_gpt2, {}),
+        "gpt_neo": Family(gpt.read_gpt_neo, {}),
+        "gpt_neox": Family(gpt.read_gpt_neox, {}),
+        "opt": Family(gpt.read_opt, {}),
+        "bloom": Family(alibi.read_bloom, {}),
+        "mpt": Family(alibi.read_mpt, {}),
+        "gptj": Family(parallel.read_gptj, {}),
+        "falcon": Family(parallel.read_falcon, {}),
+        "phi": Family(parallel.read_phi, {}),
+        "stablelm": Family(parallel.read_stablelm, parallel.STABLELM),
+        "cohere": Family(parallel.read_cohere, parallel.COHERE),
+        "cohere2": Family(parallel.read_cohere2, parallel.COHERE2),
+        "phi3": Family(dense.read_phi3, dense.PHI3),
+        "starcoder2": Family(dense.read_starcoder2, dense.STARCODER2),
+        "olmo": Family(dense.read_olmo, {}),
+        "olmo2": Family(dense.read_olmo2, {}),
+        "olmo3": Family(dense.read_olmo3, dense.OLMO3),
+        "granite": Family(dense.read_granite, {}),
+        "glm": Family(dense.read_glm, dense.GLM),
+        "glm4": Family(dense.read_glm4, dense.GLM),
+        "nemotron": Family(dense.read_nemotron, dense.NEMOTRON),
+        "exaone4": Family(dense.read_exaone4, dense.EXAONE4),
+        "helium": Family(dense.read_helium, dense.HELIUM),
+        "arcee": Family(dense.read_arcee, dense.ARCEE),
+        "seed_oss": Family(dense.read_seed_oss, dense.SEED_OSS),
+        "ernie4_5": Family(dense.read_ernie, dense.ERNIE),
+        "mixtral": Family(experts.read_mixtral, experts.MIXTRAL),
+        "qwen2_moe": Family(experts.read_qwen2_moe, experts.QWEN2_MOE),
+        "qwen3_moe": Family(experts.read_qwen3_moe, experts.QWEN3_MOE),
+        "olmoe": Family(experts.read_olmoe, experts.OLMOE),
+        "granitemoe": Family(experts.read_granite_moe, experts.GRANITE_MOE),
+    }
+)
+
+
+def architecture(config: Mapping[str, Any]) -> Architecture | None:
+    """Read a config.json; return None for a family, a feature or a field that pofx's own decoder does not understand.
+
+    Wrong numbers are worse than slow numbers, so the library computes every model that is not understood as a whole.
+
+    Right: `architecture(config)` after `check_config`. Wrong: a config inside a config, which `text_config` takes out first.
+    """
+    family = FAMILIES.get(str(config.get("model_type")))
+    if family is None:
+        return None
+    fields = Fields({**family.defaults, **config})
+    try:
+        found = family.read(fields)
+        fields.finish()
+    except NotCovered:
+        return None
+    return found

@@ -1,0 +1,84 @@
+"""A mixture of experts in place of an MLP: the choice of experts for each token, and the tokens of each expert together."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pofx.errors import require
+
+require("torch", "hf", "a pretrained model")
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pofx.models.pretrained.checkpoint.architecture import Experts
+from pofx.models.pretrained.inference.mlp import Mlp
+
+
+def route(logits: Tensor, rule: Experts, correction: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return the experts of each token and their weights, both `[n, k]`, from the logits `[n, E]` of a router.
+
+        weights = f(logits)[chosen] · factor, or the same divided by their sum
+
+    Args:
+        logits: The logits of the router, float32.
+        rule: The number of experts of a token, and the function f.
+        correction: `[E]`, numbers that are added to the scores for the choice alone; None for no such numbers.
+    """
+    if rule.scores == "softmax of chosen":
+        best, chosen = logits.topk(rule.chosen, -1)
+        return chosen, torch.softmax(best, -1)
+    scores = logits.sigmoid() if rule.scores == "sigmoid" else torch.softmax(logits, -1)
+    ranked = scores if correction is None else scores + correction
+    if rule.groups > 1:
+        each = ranked.view(len(ranked), rule.groups, -1)
+        open_groups = each.topk(2, -1)[0].sum(-1).topk(rule.open_groups, -1)[1]
+        shut = torch.ones(each.shape[:2], dtype=torch.bool).scatter_(1, open_groups, False)
+        ranked = each.masked_fill(shut[..., None], -torch.inf).view(ranked.shape)
+    chosen = ranked.topk(rule.chosen, -1)[1]
+    weights = scores.gather(1, chosen)
+    if rule.renormalised:
+        weights = weights / weights.sum(-1, keepdim=True)
+    return chosen, weights * rule.factor
+
+
+@dataclass(frozen=True, eq=False)
+class ExpertMixture:
+    """The experts of a layer.
+
+    Attributes:
+        rule: How experts are chosen and weighed.
+        router: `[E, d]`, in float32 whatever the dtype, since a near tie decides which experts compute.
+        correction: `[E]`, as in `route`.
+        experts: The experts.
+        shared: The expert that reads every token; None for no such expert.
+        shared_gate: `[1, d]`, whose sigmoid is the weight of the shared expert; None for weight 1.
+    """
+
+    rule: Experts
+    router: Tensor
+    correction: Tensor | None
+    experts: tuple[Mlp, ...]
+    shared: Mlp | None
+    shared_gate: Tensor | None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Compute the mixture of `x[n, d]`, in float32; each expert reads all of its tokens at once."""
+        chosen, weights = route(F.linear(x, self.router), self.rule, self.correction)
+        if self.shared is None:
+            out = torch.zeros_like(x)
+        else:
+            out = self.shared(x)
+            if self.shared_gate is not None:
+                out = out * F.linear(x, self.shared_gate).sigmoid()
+        flat = chosen.reshape(-1)
+        order = flat.argsort(stable=True)
+        edges = torch.bincount(flat, minlength=len(self.experts)).cumsum(0).tolist()
+        for expert, start, stop in zip(self.experts, [0, *edges], edges):
+            if stop > start:
+                places = order[start:stop]
+                rows = places // self.rule.chosen
+                out.index_add_(0, rows, expert(x[rows]) * weights.reshape(-1, 1)[places])
+        return out

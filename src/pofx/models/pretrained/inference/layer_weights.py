@@ -1,0 +1,173 @@
+"""The weights of the layers of a decoder, read from a checkpoint by the names and layouts of its family."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pofx.errors import require
+
+require("torch", "hf", "a pretrained model")
+
+import torch
+from torch import Tensor
+
+from pofx.models.pretrained.checkpoint.architecture import Architecture, Experts, Layer
+from pofx.models.pretrained.inference.experts import ExpertMixture
+from pofx.models.pretrained.inference.layout import halves_of_pairs, split_by_head, split_in_turn
+from pofx.models.pretrained.inference.linear import Linear, release_freed_memory
+from pofx.models.pretrained.inference.mlp import Mlp
+from pofx.models.pretrained.inference.norms import StateNorm
+from pofx.models.pretrained.inference.scores import ScoreRule
+
+
+@dataclass(frozen=True, eq=False)
+class DecoderLayer:
+    """The weights of a layer, with q, k and v in one matrix, and the rule of its attention. A norm may be absent."""
+
+    qkv: Linear
+    out: Linear
+    mlp: Mlp | ExpertMixture
+    rule: ScoreRule
+    scale: float
+    norm_in: StateNorm | None
+    norm_mid: StateNorm | None
+    norm_q: StateNorm | None
+    norm_k: StateNorm | None
+    norm_attended: StateNorm | None
+    norm_mlp: StateNorm | None
+    norm_after_attention: StateNorm | None
+    norm_after_mlp: StateNorm | None
+
+
+class LayerWeights:
+    """The reader of the weights of a decoder, which reads each tensor once.
+
+    Args:
+        shape: The architecture.
+        weights: The weights by the names of the checkpoint.
+        base: The name before the tensors of the body.
+        dtype: The dtype of the matrix products.
+    """
+
+    def __init__(
+        self, shape: Architecture, weights: Mapping[str, Tensor], base: str, dtype: torch.dtype
+    ) -> None:
+        self.shape, self.weights, self.base, self.dtype = shape, weights, base, dtype
+        self._scratch = torch.empty(0)
+
+    def layer(self, i: int) -> DecoderLayer:
+        """Return the weights of layer i."""
+        s, stored, layer = self.shape, self.shape.stored, self.shape.layers[i]
+        at = stored.layer.format(i)
+        release_freed_memory()
+
+        def norm(name: str | None) -> StateNorm | None:
+            return None if name is None else self.norm(at + name)
+
+        return DecoderLayer(
+            qkv=self._qkv(at, layer),
+            out=self.linear([at + stored.out]),
+            mlp=self._mlp(at, stored.up, stored.down)
+            if layer.experts is None
+            else self._experts(at, layer.experts),
+            rule=ScoreRule(layer.window, s.cap, None if s.slopes is None else torch.tensor(s.slopes)),
+            scale=s.scale if layer.scale is None else layer.scale,
+            norm_in=norm(stored.norm_in),
+            norm_mid=norm(stored.norm_mid),
+            norm_q=self._head_norm(at, stored.norm_q, layer),
+            norm_k=self._head_norm(at, stored.norm_k, layer),
+            norm_attended=norm(stored.norm_attended),
+            norm_mlp=norm(stored.norm_mlp),
+            norm_after_attention=norm(stored.norm_after_attention),
+            norm_after_mlp=norm(stored.norm_after_mlp),
+        )
+
+    def norm(self, name: str) -> StateNorm:
+        """Return the norm of a name."""
+        norm = self.shape.norm
+        if not norm.weighted:
+            return StateNorm(norm, None, None)
+        gain = self.weights[f"{self.base}{name}.weight"].float()
+        bias = self._optional(f"{name}.bias")
+        return StateNorm(norm, gain + 1.0 if norm.plus_one else gain, None if bias is None else bias.float())
+
+    def linear(self, names: Sequence[str]) -> Linear:
+        """Return the layer whose matrix is the matrices of some names, one above the other."""
+        parts = [self._matrix(name) for name in names]
+        return self._joined(parts, [self._optional(f"{name}.bias") for name in names])
+
+    def _qkv(self, at: str, layer: Layer) -> Linear:
+        s, stored = self.shape, self.shape.stored
+        names = [at + name for name in stored.qkv]
+        parts = [self._matrix(name) for name in names]
+        biases = [self._optional(f"{name}.bias") for name in names]
+        if len(parts) == 1 and (stored.by_head or stored.interleaved):
+            split = split_by_head if stored.by_head else split_in_turn
+            bias = biases[0]
+            biases = [None] * 3 if bias is None else list(split(bias, s.heads, s.kv_heads))
+            parts = list(split(parts[0], s.heads, s.kv_heads))
+        if stored.interleaved and layer.rope is not None:
+            turning = layer.rope.dim or s.head_dim
+            parts[:2] = [halves_of_pairs(p, s.head_dim, turning) for p in parts[:2]]
+            biases[:2] = [None if b is None else halves_of_pairs(b, s.head_dim, turning) for b in biases[:2]]
+        return self._joined(parts, biases)
+
+    def _head_norm(self, at: str, name: str | None, layer: Layer) -> StateNorm | None:
+        """Return the norm of queries or keys, in the order of their numbers."""
+        if name is None:
+            return None
+        found, s = self.norm(at + name), self.shape
+        if found.gain is None or not s.stored.interleaved or layer.rope is None:
+            return found
+        gain = halves_of_pairs(found.gain.view(-1), s.head_dim, layer.rope.dim or s.head_dim)
+        return StateNorm(found.norm, gain.view(found.gain.shape), found.bias)
+
+    def _mlp(self, at: str, up: Sequence[str], down: str) -> Mlp:
+        s = self.shape
+        return Mlp(self.linear([at + name for name in up]), self.linear([at + down]), s.activation, s.gated)
+
+    def _experts(self, at: str, rule: Experts) -> ExpertMixture:
+        """Return the experts of a layer, each stored by itself, or all in one tensor."""
+        stored, every = self.shape.stored, range(rule.count)
+        if stored.all_up is not None and stored.all_down is not None:
+            up, down = self._matrix(at + stored.all_up), self._matrix(at + stored.all_down)
+            experts = tuple(self._of_matrices(up[e], down[e]) for e in every)
+        else:
+            names = [at + stored.expert.format(e) for e in every]
+            experts = tuple(self._mlp(name, stored.expert_up, stored.expert_down) for name in names)
+        gate = None if stored.shared_gate is None else self._matrix(at + stored.shared_gate).float()
+        bias = (
+            None if stored.router_bias is None else self.weights[self.base + at + stored.router_bias].float()
+        )
+        shared = self._mlp(at + stored.shared, stored.expert_up, stored.expert_down) if rule.shared else None
+        return ExpertMixture(rule, self._matrix(at + stored.router).float(), bias, experts, shared, gate)
+
+    def _of_matrices(self, up: Tensor, down: Tensor) -> Mlp:
+        s = self.shape
+        return Mlp(Linear(up, None, self.dtype), Linear(down, None, self.dtype), s.activation, s.gated)
+
+    def _matrix(self, name: str) -> Tensor:
+        found = self.weights[f"{self.base}{name}.weight"]
+        return found.T if self.shape.stored.transposed else found
+
+    def _optional(self, name: str) -> Tensor | None:
+        return self.weights.get(self.base + name)
+
+    def _joined(self, parts: list[Tensor], biases: list[Tensor | None]) -> Linear:
+        """Return the layer of matrices one above the other; a missing bias beside others is zero."""
+        bias = None
+        if any(b is not None for b in biases):
+            bias = torch.cat(
+                [torch.zeros(len(p)) if b is None else b.float() for p, b in zip(parts, biases, strict=True)]
+            )
+        return Linear(self._stacked(parts) if len(parts) > 1 else parts[0].contiguous(), bias, self.dtype)
+
+    def _stacked(self, parts: list[Tensor]) -> Tensor:
+        """Stack matrices in a buffer that the next stack overwrites, since new buffers left 112 MB of holes."""
+        rows, dtype = sum(len(p) for p in parts), parts[0].dtype
+        need = rows * parts[0].shape[1]
+        if self._scratch.dtype != dtype or self._scratch.numel() < need:
+            self._scratch = torch.empty(need, dtype=dtype)
+        return torch.cat(parts, out=self._scratch[:need].view(rows, -1))

@@ -1,0 +1,46 @@
+"""The rows of stored matrices in the order of the decoder: queries, keys, values, and the halves that turn together."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from pofx.errors import require
+
+require("torch", "hf", "a pretrained model")
+
+import torch
+from torch import Tensor
+
+
+def split_by_head(rows: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the rows of q, k and v of one tensor, in which the rows of each key head stand together.
+
+    Args:
+        rows: `[K·(G + 2)·D, …]`: for each of the K key heads, G query heads, a key head and a value head.
+        heads: The number of query heads, K·G.
+        kv_heads: K.
+    """
+    group = heads // kv_heads
+    each = rows.view(kv_heads, group + 2, -1, *rows.shape[1:])
+    q, k, v = each[:, :group], each[:, group], each[:, group + 1]
+    return q.reshape(-1, *rows.shape[1:]), k.reshape(-1, *rows.shape[1:]), v.reshape(-1, *rows.shape[1:])
+
+
+def split_in_turn(rows: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the rows of q, k and v of one tensor, in which they follow each other."""
+    dim = len(rows) // (heads + 2 * kv_heads)
+    stop = (heads + kv_heads) * dim
+    return rows[: heads * dim], rows[heads * dim : stop], rows[stop:]
+
+
+def halves_of_pairs(rows: Tensor, dim: int, turning: int) -> Tensor:
+    """Return rows `[H·D, …]` in whose heads neighbours that turn together stand half of the turning numbers apart.
+
+    A product q·k is equal in any order of the numbers of a head, so this order makes one rotation right for all families.
+
+    Args:
+        rows: The rows of queries or keys, or a gain of them.
+        dim: The size D of a head.
+        turning: How many numbers of a head turn.
+    """
+    order = torch.cat([torch.arange(0, turning, 2), torch.arange(1, turning, 2), torch.arange(turning, dim)])
+    return rows.view(-1, dim, *rows.shape[1:])[:, order].reshape(rows.shape)

@@ -1,0 +1,55 @@
+"""The rule by which scores of queries and keys become weights of values: cap, slopes, windows and sinks."""
+# ruff: noqa: E402  (the missing extra is to be named before torch is imported)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pofx.errors import require
+
+require("torch", "hf", "a pretrained model")
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreRule:
+    """The rule of one layer, by which scaled scores z become weights.
+
+        weights = softmax(c·tanh(z/c) + slope · (key's position − query's position)), over the window
+
+    Attributes:
+        window: How many keys a query sees, its own included; None for all earlier keys.
+        cap: The c of c·tanh(z/c); None for no cap.
+        slopes: `[H]`, the slope of each head in nats a token (ALiBi); None for no slopes.
+        sinks: `[H]`, the score of a key without a value, for each head; None for no such key.
+    """
+
+    window: int | None = None
+    cap: float | None = None
+    slopes: Tensor | None = None
+    sinks: Tensor | None = None
+
+
+def shape_scores(table: Tensor, rule: ScoreRule, distance: Tensor | None) -> None:
+    """Apply the cap and the slopes to scores `[…, K, G, n, t]`, in place.
+
+    Args:
+        table: The scores, whose query heads stand in K groups of G.
+        rule: The rule.
+        distance: The positions of the keys less those of the queries, `[…, 1, 1, n, t]` or `[n, t]`, for a rule with slopes.
+    """
+    if rule.cap is not None:
+        table.div_(rule.cap).tanh_().mul_(rule.cap)
+    if rule.slopes is not None and distance is not None:
+        kv, group = table.shape[-4:-2]
+        table.add_(rule.slopes.view(kv, group, 1, 1) * distance)
+
+
+def weights_of(table: Tensor, rule: ScoreRule) -> Tensor:
+    """Return the softmax of scores `[…, K, G, n, t]` over the keys and the sink of each head."""
+    if rule.sinks is None:
+        return torch.softmax(table, -1)
+    sinks = rule.sinks.view(*table.shape[-4:-2], 1, 1).expand(*table.shape[:-1], 1)
+    return torch.softmax(torch.cat([table, sinks], -1), -1)[..., :-1]
