@@ -37,15 +37,7 @@ ROWS = 16_384
 WIDTH = {"hidden_size": 512, "num_hidden_layers": 8, "num_attention_heads": 8, "vocab_size": ROWS}
 # By type: fields that make about 33 million parameters, or 8 experts of which 2 read a token.
 SIZES: dict[str, dict[str, Any]] = {
-    "gpt2": {
-        "n_embd": 512,
-        "n_layer": 8,
-        "n_head": 8,
-        "n_inner": 2048,
-        "n_positions": 1024,
-        "max_position_embeddings": 1024,
-        "vocab_size": ROWS,
-    },
+    "gpt2": {**WIDTH, "n_inner": 2048, "max_position_embeddings": 1024},
     "gpt_neox": {**WIDTH, "intermediate_size": 2048, "max_position_embeddings": 1024},
     "mixtral": {
         **WIDTH,
@@ -99,6 +91,7 @@ def compared(kind: str, turns: int) -> None:
         checkpoint = check_checkpoint(write(Path(home), kind, **fields))
         own = read_pretrained(checkpoint, None, "float32", None)
         assert isinstance(own.body, DecoderBody)
+        assert own.body.width == 512
         model = read_model(checkpoint, torch.float32)
         body, head, _ = compare_with_library(model, checkpoint.directory, None)
         library = PretrainedLM(body, head, own.vocab, own.context, "float32")
