@@ -32,6 +32,7 @@ def timed(function, repeats: int) -> float:
 
 def speed(data: Path, order: int) -> None:
     import pofx
+    from pofx.queries.scoring.totals import score_totals
 
     text = data.read_bytes()
     spec = pofx.NgramSpec(order=order)
@@ -45,6 +46,8 @@ def speed(data: Path, order: int) -> None:
     lines = text.decode().split("\n\n")
     score = timed(lambda: pofx.score(lm, lines), 5)
     print(f"   as {len(lines):,} documents: score {score:.3f} CPU s, {len(text) / score / 1e6:.1f} MB/s")
+    totals = timed(lambda: score_totals(lm, lines), 5)
+    print(f"   as {len(lines):,} documents: totals {totals:.3f} CPU s, {len(text) / totals / 1e6:.1f} MB/s")
 
 
 def python_files(most: int) -> Iterator[bytes]:
