@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pofx.cli.options.arguments import Keeping
-from pofx.cli.spelling import shell_line
+from pofx.cli.running.job_recipe import new_job
 
 if TYPE_CHECKING:
     from pofx.filtering.copies.signature import Dedupe
     from pofx.jobs.documents import Documents
+    from pofx.jobs.filter_rows import FilterRows
     from pofx.jobs.job import Job
 
 
@@ -36,14 +37,19 @@ class FilterRecipe:
     dedupe: Dedupe
     drop: tuple[str, ...]
 
-    def __call__(self) -> Job:
-        """Load the filter, and return the job."""
+    def rows(self) -> FilterRows:
+        """Load the filter, and return the query of the first pass."""
         from pofx.filtering.files import filter_fingerprint, load_filter
         from pofx.jobs.filter_rows import FilterRows
-        from pofx.jobs.job import Job
 
         quality = load_filter(self.directory)
-        rows = FilterRows(quality, filter_fingerprint(self.directory), self.dedupe, self.drop, self.keep)
-        fresh, overwrite = self.keeping.fresh, self.keeping.overwrite
-        lm = quality.router.lms[0]
-        return Job(lm, self.directory, self.documents, rows, self.out, {}, fresh, overwrite, shell_line)
+        return FilterRows(quality, filter_fingerprint(self.directory), self.dedupe, self.drop, self.keep)
+
+    def job(self, rows: FilterRows) -> Job:
+        """Return the job of a filter that is loaded already."""
+        lm = rows.quality.router.lms[0]
+        return new_job(lm, self.directory, self.documents, rows, self.out, {}, self.keeping)
+
+    def __call__(self) -> Job:
+        """Load the filter, and return the job."""
+        return self.job(self.rows())

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from pofx.lm.model import LM
 
 
+def new_job(
+    lm: LM,
+    name: str,
+    documents: Documents,
+    rows: RowQuery,
+    out: str,
+    decided: Mapping[str, Any],
+    keeping: Keeping,
+) -> Job:
+    """Return a job whose errors name the options of the command line; arguments as in `JobRecipe`."""
+    from pofx.jobs.job import Job
+
+    return Job(lm, name, documents, rows, out, decided, keeping.fresh, keeping.overwrite, shell_line)
+
+
 @dataclass(frozen=True)
 class JobRecipe:
     """A job without its model; a call loads the model and makes the job, in whatever process.
@@ -43,20 +58,7 @@ class JobRecipe:
 
     def job(self, lm: LM) -> Job:
         """Return the job of a model that is loaded already."""
-        from pofx.jobs.job import Job
-
-        fresh, overwrite = self.keeping.fresh, self.keeping.overwrite
-        return Job(
-            lm,
-            self.options.name,
-            self.documents,
-            self.rows,
-            self.out,
-            self.decided,
-            fresh,
-            overwrite,
-            shell_line,
-        )
+        return new_job(lm, self.options.name, self.documents, self.rows, self.out, self.decided, self.keeping)
 
     def __call__(self) -> Job:
         """Load the model without a notice on standard error, and return the job."""

@@ -50,7 +50,12 @@ class Folder(ABC):
 
     @abstractmethod
     def find(self, file: str) -> bytes | None:
-        """Return the content of a file; None where there is no such file. `OSError` where the file cannot be read."""
+        """Return the content of a file; None where there is no such file.
+
+        Raises:
+            BadSource: The name is that of a directory, a pipe or a device of this machine, or the file is over 1 GiB.
+            OSError: The file cannot be read.
+        """
 
     @abstractmethod
     def find_all(self, files: Iterable[str]) -> dict[str, bytes]:
@@ -59,6 +64,14 @@ class Folder(ABC):
     @abstractmethod
     def sha256(self, file: str) -> str | None:
         """Return the SHA-256 of a file in hexadecimal; None where there is no such file."""
+
+    @abstractmethod
+    def fetch(self, file: str, into: Path) -> Path:
+        """Return a file on this machine: the file itself, or a copy that a store's file has in the directory `into`.
+
+        Raises:
+            OSError: There is no such file, or the disk is full.
+        """
 
     @abstractmethod
     def put_new(self, file: str, data: bytes) -> bool:

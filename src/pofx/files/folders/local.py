@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,14 @@ from pofx.files.folders.folder import Folder, is_hidden, sha256_of
 from pofx.files.locks import open_locked
 
 _LOCK = ".lock"
+# No file that is read as a whole is larger: a plan has some 50 bytes a unit.
+_MOST = 1 << 30
+
+
+def _no_file(path: Path, found: str) -> BadSource:
+    return BadSource(
+        f"{str(path)!r}: expected a file of a job, got {found}", "remove it, and run the job again"
+    )
 
 
 class LocalFolder(Folder):
@@ -52,7 +61,8 @@ class LocalFolder(Folder):
             with self.lock():
                 yield True
         finally:
-            if made and not self.top():  # what is refused leaves nothing
+            # What is refused leaves nothing. Hidden files are of a filter's first pass, which is continued.
+            if made and directory.is_dir() and set(os.listdir(directory)) <= {_LOCK}:
                 shutil.rmtree(directory, ignore_errors=True)
 
     def lock(self) -> IO[bytes]:
@@ -77,10 +87,31 @@ class LocalFolder(Folder):
 
     def find(self, file: str) -> bytes | None:
         """Return the content of a file; None where there is no such file."""
+        path = self._regular(file)
+        if path is None:
+            return None
+        size = path.stat().st_size
+        if size > _MOST:
+            raise _no_file(path, f"{size:,} bytes")
+        return path.read_bytes()
+
+    def _regular(self, file: str) -> Path | None:
+        """Return the path of a file; None where there is no such file.
+
+        Raises:
+            BadSource: Something else has the name: to read from a pipe or a device may never end.
+        """
+        path = self.local(file)
         try:
-            return (self.local(file)).read_bytes()
+            status = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as e:
+            raise _no_file(path, f"a link that leads nowhere ({e.strerror})") from None
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+            raise _no_file(path, kind)
+        return path
 
     def find_all(self, files: Iterable[str]) -> dict[str, bytes]:
         """Return the content of those of the files that exist."""
@@ -88,10 +119,12 @@ class LocalFolder(Folder):
 
     def sha256(self, file: str) -> str | None:
         """Return the SHA-256 of a file in hexadecimal; None where there is no such file."""
-        try:
-            return sha256_of(self.local(file))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        path = self._regular(file)
+        return None if path is None else sha256_of(path)
+
+    def fetch(self, file: str, into: Path) -> Path:
+        """Return the file itself."""
+        return self.local(file)
 
     def put_new(self, file: str, data: bytes) -> bool:
         """Write a file in one step, and return True; the run that holds the lock replaces a file of the same name."""

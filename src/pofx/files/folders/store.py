@@ -76,7 +76,7 @@ class StoreFolder(Folder):
         )
         probe = f".probe-{secrets.token_hex(8)}"
         try:
-            with store_errors():
+            with suppress(FileExistsError), store_errors():  # a repeated request may meet its own first one
                 self._create(probe, b"")
             try:
                 with store_errors():
@@ -88,6 +88,11 @@ class StoreFolder(Folder):
             return False
         finally:
             self.remove(probe)
+
+    def _is_taken(self, at: str) -> bool:
+        """Return whether the store has an object now; fsspec would answer from an older listing."""
+        self._system.invalidate_cache()
+        return bool(self._system.exists(at))
 
     def _create(self, file: str, data: bytes | Path) -> None:
         """Write a file whose name is free; `FileExistsError` for a name that is taken."""
@@ -102,10 +107,10 @@ class StoreFolder(Folder):
         except (OSError, TypeError, NotImplementedError) as e:
             if isinstance(e, OSError) and e.errno != errno.ENOSYS:
                 # Another run may have won in the same moment, and a repeated request may meet its own first one.
-                if not isinstance(e, FileNotFoundError | PermissionError) and self._system.exists(at):
+                if not isinstance(e, FileNotFoundError | PermissionError) and self._is_taken(at):
                     raise FileExistsError(errno.EEXIST, "the name is taken", at) from None
                 raise
-            if self._system.exists(at):
+            if self._is_taken(at):
                 raise FileExistsError(errno.EEXIST, "the name is taken", at) from None
             self._overwrite(at, data)
 
@@ -123,6 +128,7 @@ class StoreFolder(Folder):
 
     def find(self, file: str) -> bytes | None:
         """Return the content of a file; None where there is no such file."""
+        self._system.invalidate_cache()
         try:
             with store_errors():
                 return bytes(self._system.cat_file(self._at(file)))
@@ -151,6 +157,13 @@ class StoreFolder(Folder):
         except FileNotFoundError:
             return None
         return code.hexdigest()
+
+    def fetch(self, file: str, into: Path) -> Path:
+        """Copy a file into a directory of this machine."""
+        made = into / file.replace("/", "-")
+        with store_errors():
+            self._system.get_file(self._at(file), str(made))
+        return made
 
     def put_new(self, file: str, data: bytes) -> bool:
         """Put a file if its name is free; return whether the name was free."""

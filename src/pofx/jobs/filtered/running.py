@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-import shutil
+import os
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from pofx.errors import BadSource
-from pofx.files.folders.local import LocalFolder
-from pofx.files.json_file import find_object
+from pofx.files.folders.folder import Folder
+from pofx.files.folders.opening import open_folder
+from pofx.files.json_file import parse_object
+from pofx.filtering.copies.signature import Dedupe
 from pofx.filtering.overview import Seen
-from pofx.jobs.filter_rows import REASON, FilterRows
+from pofx.jobs.filter_rows import REASON
 from pofx.jobs.filtered.decisions import column, decide, ids_of
 from pofx.jobs.filtered.sides import SIDE, ScoredUnit, Side, write_side
 from pofx.jobs.job import Job
@@ -36,6 +40,8 @@ from pofx.jobs.sharded.workers import UnitFailed
 # The directory of the first pass, within the directory of the kept documents. A run removes it when both sides are whole.
 SCORES = ".scores"
 _MOST = 1 << 20
+# A directory of this machine, or the URL of a prefix of a store.
+Name = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -69,17 +75,20 @@ class FilterEnd:
 Event = ShardsStart | UnitDone | UnitFailed | Stage
 
 
-def run_filter(job: Job, sharded: ShardedJob, kept: Path, rest: Path) -> Generator[Event, None, FilterEnd]:
+def run_filter(
+    job: Job, dedupe: Dedupe, sharded: ShardedJob, kept: Name, rest: Name
+) -> Generator[Event, None, FilterEnd]:
     """Filter a corpus: each document lands in exactly one of two directories.
 
     The units are judged as the units of any job are, in a hidden directory of `kept`. Copies are then joined over all units,
     and the units are written to the two sides. A run that was stopped is continued. The bytes of both sides depend on the
-    plan alone.
+    plan alone. Of a store, the join copies the parts of the first pass to a directory for temporary files.
 
     Args:
         job: The job of the first pass, whose query is a `FilterRows` and whose output is `kept / SCORES`.
+        dedupe: Which copies are joined, as in the `FilterRows`.
         sharded: How the units are judged; its directory is that of the job.
-        kept: The directory of documents that are kept.
+        kept: The directory of documents that are kept, or the URL of a prefix of a store.
         rest: The directory of all others.
 
     Yields:
@@ -94,43 +103,31 @@ def run_filter(job: Job, sharded: ShardedJob, kept: Path, rest: Path) -> Generat
 
     Right: two directories of their own. Wrong: `rest` inside `kept`.
     """
-    assert isinstance(job.rows, FilterRows)  # noqa: S101  (ours: the caller makes the job for this run)
-    sides = (Side("kept", LocalFolder(kept)), Side("rest", LocalFolder(rest)))
+    sides = (Side("kept", open_folder(kept)), Side("rest", open_folder(rest)))
     with ExitStack() as stack:
         for side in sides:
-            stack.callback(_leave_no_empty, side.folder.directory, side.folder.directory.exists())
+            stack.enter_context(side.folder.held())
             _prepare(side, sharded.fresh)
-            stack.enter_context(side.folder.lock())
         out = _finished(job, sides)
         if out is None:
             ended = yield from run_sharded(job, sharded)
             if ended.failed:
                 return FilterEnd(None, None, (), ended.failed)
-            out = yield from _write(job, sides, LocalFolder(Path(sharded.directory)))
+            out = yield from _write(dedupe, sides, open_folder(sharded.directory))
+        sides[0].folder.remove(SCORES)
         for side in sides:
-            side.folder.local(".lock").unlink(missing_ok=True)
-        shutil.rmtree(sharded.directory, ignore_errors=True)
+            side.folder.tidy()
     return out
 
 
-def _leave_no_empty(directory: Path, was_there: bool) -> None:
-    """Remove a directory that this run made, if nothing lies in it: what is refused leaves nothing."""
-    if not was_there and directory.is_dir() and {p.name for p in directory.iterdir()} <= {".lock"}:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 def _prepare(side: Side, fresh: bool) -> None:
-    """Make the directory of a side, or refuse one that holds other files."""
-    directory, plan = side.folder.directory, side.folder.local(PLAN)
-    if directory.exists() and not directory.is_dir():
-        raise BadSource(f"{directory}: expected a directory, got a file", "name another directory")
-    directory.mkdir(parents=True, exist_ok=True)
-    if fresh and plan.exists():
+    """Empty the directory of a side if `fresh` says so, or refuse a directory that holds other files."""
+    if fresh and PLAN in side.folder.top():
         remove_job(side.folder)
     others = side.folder.top()
-    if others and not plan.exists():
+    if others and PLAN not in others:
         raise BadSource(
-            f"{directory}: expected a new or empty directory, got one with {others[0]!r} in it",
+            f"{side.folder.name}: expected a new or empty directory, got one with {others[0]!r} in it",
             "name another directory",
         )
 
@@ -142,7 +139,7 @@ def _finished(job: Job, sides: tuple[Side, Side]) -> FilterEnd | None:
         BadSource: A directory is of another filter or of other settings, or a file of the input was edited.
     """
     for side in sides:
-        if not side.folder.local(PLAN).exists():
+        if PLAN not in side.folder.top():
             continue
         plan = read_plan(side.folder)
         if plan.settings.get(SIDE) != side.name:
@@ -154,7 +151,7 @@ def _finished(job: Job, sides: tuple[Side, Side]) -> FilterEnd | None:
         check_settings(replace(plan, settings=own), replace(job, out=side.folder.name))
         for unit in {u.path: u for u in plan.units}.values():
             unit.check_input()
-    if not all(side.folder.local(TOTALS).exists() for side in sides):
+    if not all(TOTALS in side.folder.top() for side in sides):
         return None
     return _end_of(sides)
 
@@ -162,12 +159,12 @@ def _finished(job: Job, sides: tuple[Side, Side]) -> FilterEnd | None:
 def _end_of(sides: tuple[Side, Side]) -> FilterEnd:
     kept, rest = (_read_totals(side) for side in sides)
     reasons: Counter[str] = Counter()
-    for found in column(_parts(sides[1]), REASON.name):
+    for (found,) in _columns(sides[1], REASON.name):
         reasons.update(found)
     return FilterEnd(kept, rest, tuple(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))))
 
 
-def judged_documents(kept: Path, rest: Path) -> Iterator[Seen]:
+def judged_documents(kept: Name, rest: Name) -> Iterator[Seen]:
     """Yield the documents of both sides of a run that has ended, the kept ones first, in constant memory.
 
     Args:
@@ -178,19 +175,25 @@ def judged_documents(kept: Path, rest: Path) -> Iterator[Seen]:
         The documents, in the order of the parts.
     """
     names = ("id", "text", "language", "bits_per_byte", REASON.name)
-    for side in (Side("kept", LocalFolder(kept)), Side("rest", LocalFolder(rest))):
-        parts = _parts(side)
-        for rows in zip(*(column(parts, n) for n in names)):
+    for side in (Side("kept", open_folder(kept)), Side("rest", open_folder(rest))):
+        for rows in _columns(side, *names):
             for id, text, language, bits, why in zip(*rows):
                 yield Seen(id, text, language, math.nan if bits is None else bits, why)
 
 
-def _parts(side: Side) -> list[Path]:
-    return sorted(side.folder.local("parts").glob("part-*.parquet"))
+def _columns(side: Side, *names: str) -> Iterator[tuple[list[Any], ...]]:
+    """Yield columns of all parts of a side, in order, a row group at a time."""
+    for unit in read_plan(side.folder).units:
+        with TemporaryDirectory(prefix="pofx-part-") as temporary:
+            try:
+                part = side.folder.fetch(unit.part, Path(temporary))
+                yield from zip(*(column([part], n) for n in names))
+            except FileNotFoundError:  # no document of the unit is on this side
+                continue
 
 
 def _read_totals(side: Side) -> Totals:
-    record = find_object(side.folder.local(TOTALS), _MOST, infinite=True) or {}
+    record = parse_object((side.folder.find(TOTALS) or b"")[:_MOST], side.folder.path(TOTALS), infinite=True)
     try:
         return Totals(**{name: record[name] for name in Totals.__dataclass_fields__})
     except (KeyError, TypeError):
@@ -199,28 +202,50 @@ def _read_totals(side: Side) -> Totals:
         ) from None
 
 
-def _write(job: Job, sides: tuple[Side, Side], scores: LocalFolder) -> Generator[Event, None, FilterEnd]:
+def _write(dedupe: Dedupe, sides: tuple[Side, Side], scores: Folder) -> Generator[Event, None, FilterEnd]:
     """Join the copies, and write the documents of all units to their sides."""
-    rows = job.rows
-    assert isinstance(rows, FilterRows)  # noqa: S101  (ours: as above)
-    plan = read_plan(scores)
-    units: list[ScoredUnit] = []
+    with scores.scratch() as work:
+        yield Stage("joining copies")
+        plan = read_plan(scores)
+        units = list(_scored(plan, scores, work))
+        return (yield from _write_units(dedupe, sides, plan, units, work))
+
+
+def _scored(plan: Plan, scores: Folder, work: Path) -> Iterator[ScoredUnit]:
+    """Yield the units of the first pass, with their files on this machine; later steps read no other file of this pass.
+
+    Raises:
+        BadSource: A file is gone: of two runs at once into a store, the other run has ended, and removed the first pass.
+    """
     n = 0
     for unit in plan.units:
         commit = find_commit(scores, unit)
-        assert commit is not None  # noqa: S101  (ours: the first pass has ended)
-        units.append(ScoredUnit(unit, n, commit, scores))
+        try:
+            if commit is None:
+                raise FileNotFoundError
+            part = scores.fetch(unit.part, work) if commit.part else None
+            errors = scores.fetch(unit.errors, work) if commit.errors else None
+        except FileNotFoundError:
+            raise BadSource(
+                f"{scores.path(unit.commit)}: expected the unit in the first pass of this run, got none",
+                "run the command again",
+            ) from None
+        yield ScoredUnit(unit, n, commit, part, errors)
         n += commit.scored
-    parts = [scores.local(u.unit.part) for u in units if u.commit.part]
-    work = scores.directory / ".join"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    yield Stage("joining copies")
-    decisions = decide(n, parts, rows.dedupe, work)
+
+
+def _write_units(
+    dedupe: Dedupe, sides: tuple[Side, Side], plan: Plan, units: list[ScoredUnit], work: Path
+) -> Generator[Event, None, FilterEnd]:
+    n = sum(u.commit.scored for u in units)
+    parts = [u.part for u in units if u.part is not None]
+    join = work / "join"
+    join.mkdir()
+    decisions = decide(n, parts, dedupe, join)
     models = np.unique(decisions.copy_of[decisions.copy_of != np.arange(n)])
     plans = [(side, side.plan(plan)) for side in sides]
     yield Stage("writing")
-    with ids_of(models, parts, work / "ids") as ids:
+    with ids_of(models, parts, join / "ids") as ids:
         for side, own in plans:
             _clear(side, own)
             write_plan(own, side.folder)
@@ -230,8 +255,6 @@ def _write(job: Job, sides: tuple[Side, Side], scores: LocalFolder) -> Generator
 
 
 def _clear(side: Side, plan: Plan) -> None:
-    """Remove what a killed run left, and the files of a run that had other units."""
-    for leftover in side.folder.directory.glob(".unit-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    if side.folder.local(PLAN).exists() and read_plan(side.folder) != plan:
+    """Remove the files of a run that had other units."""
+    if PLAN in side.folder.top() and read_plan(side.folder) != plan:
         remove_job(side.folder)

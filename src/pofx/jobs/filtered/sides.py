@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pofx.errors import require
-from pofx.files.folders.folder import sha256_of
-from pofx.files.folders.local import LocalFolder
+from pofx.files.folders.folder import Folder, sha256_of
 from pofx.filtering.copies.text_store import TextStore
 from pofx.jobs.filter_rows import COPY_OF, REASON, SIGNATURE
 from pofx.jobs.filtered.decisions import Decisions
@@ -30,11 +29,11 @@ class Side:
 
     Attributes:
         name: "kept", or "rest" for the documents that are not kept.
-        folder: The directory.
+        folder: The directory, or the prefix of a store.
     """
 
     name: Name
-    folder: LocalFolder
+    folder: Folder
 
     def plan(self, scores: Plan) -> Plan:
         """Return the plan of this side: that of the first pass, with the columns and the name of the side."""
@@ -51,13 +50,15 @@ class ScoredUnit:
         unit: The unit.
         first: The number of its first document in the corpus.
         commit: The record of the first pass.
-        folder: The directory of the first pass.
+        part: The part of the first pass on this machine; None where the unit has no document.
+        errors: The rows without a judgement on this machine; None where each row has one.
     """
 
     unit: Unit
     first: int
     commit: Commit
-    folder: LocalFolder
+    part: Path | None
+    errors: Path | None
 
 
 def write_side(scored: ScoredUnit, side: Side, plan: Plan, decisions: Decisions, ids: TextStore) -> Commit:
@@ -93,9 +94,9 @@ def write_side(scored: ScoredUnit, side: Side, plan: Plan, decisions: Decisions,
                 writer.close()
         part = _moved(folder, unit.part, made) if tally.documents else ""
         bad, refused = 0, ""
-        if side.name == "rest" and scored.commit.errors:
+        if side.name == "rest" and scored.errors is not None:
             copied = temporary / "errors"
-            shutil.copyfile(scored.folder.local(unit.errors), copied)
+            shutil.copyfile(scored.errors, copied)
             refused = _moved(folder, unit.errors, copied)
             bad = scored.commit.rows - scored.commit.scored
     commit = Commit(
@@ -136,12 +137,12 @@ def _tables(
     """Yield the rows of one side, a row group of the first pass at a time; groups without such a row are left out."""
     arrow = require("pyarrow", "data", "writing Parquet")
     parquet = require("pyarrow.parquet", "data", "reading Parquet")
-    if not scored.commit.part:
+    if scored.part is None:
         return
     names = [c.name for c in plan.columns]
     about = {"pofx": json.dumps({"fingerprint": plan.fingerprint})}
     first = scored.first
-    with scored.folder.local(scored.unit.part).open("rb") as f:
+    with scored.part.open("rb") as f:
         file = parquet.ParquetFile(f)
         for g in range(file.num_row_groups):
             table = file.read_row_group(g)
@@ -158,7 +159,7 @@ def _tables(
             yield table.select(names).replace_schema_metadata(about)
 
 
-def _moved(folder: LocalFolder, file: str, made: Path) -> str:
+def _moved(folder: Folder, file: str, made: Path) -> str:
     """Put a file into the folder under the name `file`, and return its SHA-256."""
     code = sha256_of(made)
     folder.put_file(file, made)

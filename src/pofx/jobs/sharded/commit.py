@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pofx.errors import BadSource
@@ -74,9 +75,24 @@ def _parsed(data: bytes, path: str) -> Commit:
     try:
         if seal != seal_of(record):
             raise TypeError("a seal that does not fit")
-        return Commit(**record)
+        return _checked(Commit(**record))
     except TypeError:
         raise BadSource(f"{path}: expected a commit record, got a damaged file", advice) from None
+
+
+def _checked(commit: Commit) -> Commit:
+    """Return a record whose fields have the types of a record; `TypeError` for another one, which anyone can seal."""
+    for field in fields(commit):
+        value = getattr(commit, field.name)
+        if field.name in ("fingerprint", "part", "errors"):
+            fits = isinstance(value, str)
+        elif field.name == "nats":
+            fits = isinstance(value, float | int) and not isinstance(value, bool) and not math.isnan(value)
+        else:
+            fits = type(value) is int and value >= 0
+        if not fits:
+            raise TypeError(field.name)
+    return commit
 
 
 def sealed(record: Mapping[str, Any]) -> bytes:

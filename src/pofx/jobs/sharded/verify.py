@@ -81,7 +81,11 @@ def _unit(plan: Plan, unit: Unit, folder: Folder) -> tuple[Commit | None, list[F
     for file, code in ((unit.part, commit.part), (unit.errors, commit.errors)):
         if not code:
             continue
-        found = folder.sha256(file)
+        try:
+            found = folder.sha256(file)
+        except BadSource as e:
+            out.append(Finding("damaged", folder.path(file), str(e)))
+            continue
         if found is None:
             out.append(Finding("missing", folder.path(file), "the record names it"))
         elif found != code:
@@ -120,19 +124,28 @@ def forget_faulty(directory: str | os.PathLike[str], findings: Sequence[Finding]
     for unit in plan.units:
         if not faulty & {folder.path(file) for file in unit.files}:
             continue
-        removed += folder.find(unit.commit) is not None
+        removed += _is_there(folder, unit.commit)
         # The record goes first, so that no record is ever without its files.
         folder.remove(unit.commit)
         folder.remove(unit.part, unit.errors)
     return removed
 
 
+def _is_there(folder: Folder, file: str) -> bool:
+    """Return whether anything has the name of a file."""
+    try:
+        return folder.find(file) is not None
+    except BadSource:
+        return True
+
+
 def _totals(plan: Plan, commits: list[Commit], folder: Folder) -> list[Finding]:
     path = folder.path(TOTALS)
-    data = folder.find(TOTALS)
-    if data is None:
-        return [Finding("totals", path, "all units are done, and the totals are missing; run the job again")]
     try:
+        data = folder.find(TOTALS)
+        if data is None:
+            told = "all units are done, and the totals are missing; run the job again"
+            return [Finding("totals", path, told)]
         record = parse_object(data[:_MOST], path, infinite=True)
     except BadSource as e:
         return [Finding("damaged", path, str(e))]

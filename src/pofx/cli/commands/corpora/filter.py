@@ -18,9 +18,11 @@ from pofx.cli.options.sharding import Sharding, sharding_options
 from pofx.cli.options.written import Verb, Written
 from pofx.cli.output.filter_report import print_sides
 from pofx.cli.running.filter_recipe import FilterRecipe
+from pofx.errors import Argument, BadValue
 from pofx.files.urls import is_url
 
 if TYPE_CHECKING:
+    from pofx.jobs.filter_rows import FilterRows
     from pofx.jobs.filtered.running import FilterEnd
     from pofx.jobs.job import Job
 
@@ -47,9 +49,13 @@ command.add_command(fit)
 class _Directory(Written):
     """The type of an output directory, whose name needs no / at its end."""
 
+    def is_in_store(self, path: str) -> bool:
+        """Return whether the path is the URL of a prefix of a store."""
+        return is_url(path)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the name with / at its end; the name of a file or a URL, which is refused later, as it is."""
-        return value if value.endswith("/") or is_url(value) or Path(value).is_file() else f"{value}/"
+        """Return the name with / at its end; the name of a file, which is refused later, as it is."""
+        return value if value.endswith("/") or Path(value).is_file() else f"{value}/"
 
 
 def _never(path: Path, values: Any) -> bool:
@@ -65,7 +71,7 @@ def _never(path: Path, values: Any) -> bool:
     required=True,
     type=_Directory(dir_okay=True, finished=_never),
     metavar="KEPT/",
-    help="The directory of documents that are kept.",
+    help="The directory of documents that are kept; it may be in a store, such as s3://bucket/kept/.",
 )
 @click.option(
     "--rest",
@@ -118,31 +124,44 @@ def apply(
     """
     from pofx.errors import require
     from pofx.jobs.documents import Documents
-    from pofx.jobs.filter_rows import FilterRows
     from pofx.jobs.filtered.running import SCORES
 
     require("pyarrow", "data", "writing Parquet")
+    _check_stores(out, rest)
     documents = Documents(layout.files(files), layout, keep=keep)
     documents.look()
     recipe = FilterRecipe(
-        directory, documents, keep, str(Path(out, SCORES)), keeping, dedupe, tuple(sorted(set(drop)))
+        directory, documents, keep, f"{out.rstrip('/')}/{SCORES}", keeping, dedupe, tuple(sorted(set(drop)))
     )
-    job = recipe()
-    job.rows.columns({})
-    ended = _followed(job, recipe, sharding, Path(out), Path(rest), quiet or as_json)
+    rows = recipe.rows()
+    rows.columns({})
+    ended = _followed(recipe.job(rows), rows, recipe, sharding, (out, rest), quiet or as_json)
     print_sides(ended, out, rest, as_json, quiet)
     if html_path and ended.kept is not None:
         from pofx.jobs.filtered.running import judged_documents
 
-        rows = job.rows
-        assert isinstance(rows, FilterRows)  # noqa: S101  (ours: the recipe makes such rows)
-        write_filter_page(html_path, rows.quality, judged_documents(Path(out), Path(rest)), directory, quiet)
+        write_filter_page(html_path, rows.quality, judged_documents(out, rest), directory, quiet)
     if ended.failed or (ended.rest is not None and ended.rest.errors):
         click.get_current_context().exit(1)
 
 
+def _check_stores(out: str, rest: str) -> None:
+    """Refuse a side in a store that cannot be reached, or that holds the other side, before long work."""
+    from pofx.files.folders.opening import open_folder
+
+    if is_url(out) and (out.startswith(rest) or rest.startswith(out)):
+        raise BadValue(
+            f"expected a prefix beside that of -o, {out!r}, got {rest!r}",
+            "name another prefix",
+            argument=Argument("rest", "--rest"),
+        )
+    for side in (out, rest):
+        if is_url(side):
+            open_folder(side).check()
+
+
 def _followed(
-    job: Job, recipe: FilterRecipe, sharding: Sharding, kept: Path, rest: Path, quiet: bool
+    job: Job, rows: FilterRows, recipe: FilterRecipe, sharding: Sharding, sides: tuple[str, str], quiet: bool
 ) -> FilterEnd:
     """Run the filter, and show how far it is."""
     from pofx.cli.output.unit_meter import unit_meter
@@ -152,14 +171,14 @@ def _followed(
 
     sharded = ShardedJob(
         recipe,
-        Path(job.out),
+        job.out,
         sharding.wanted,
         lambda: sharding.unit_bytes or unit_bytes(job, sharding.processes),
         sharding.max_error_rate,
         job.fresh or job.overwrite,
         sharding.ray,
     )
-    run = run_filter(job, sharded, kept, rest)
+    run = run_filter(job, rows.dedupe, sharded, *sides)
     with unit_meter(not quiet) as meter:
         try:
             while True:
