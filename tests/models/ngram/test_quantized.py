@@ -86,6 +86,13 @@ def test_the_file_is_smaller_and_scores_nearly_as_well(model: Path) -> None:
     assert ours == pytest.approx(theirs, rel=0.005)
 
 
+def test_an_audit_allows_sums_of_32_bits() -> None:
+    lm = pofx.fit(builtin_documents()[:30], NgramSpec(order=3, quantize=8))
+    found = {f.check: f.verdict for f in pofx.audit(lm, builtin_documents()[30:40]).findings}
+    assert lm.dtype == "float32"
+    assert "fail" not in found.values()
+
+
 def test_a_saved_model_keeps_its_bits(model: Path, tmp_path: Path) -> None:
     lm = pofx.load(model)
     pofx.save(lm, tmp_path / "again")

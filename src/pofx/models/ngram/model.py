@@ -53,7 +53,9 @@ class NgramLM(LM):
     def __init__(
         self, vocab: Vocab, table: PrefixTable, levels: Levels, begin: bool, dtype: str = "float64"
     ) -> None:
-        self.vocab, self.table, self.levels, self.dtype = vocab, table, levels, dtype
+        self.vocab, self.table, self.levels = vocab, table, levels
+        # Rounded numbers are made to sum to 1 by factors of 32 bits, so their sums are off by up to 1e-6.
+        self.dtype = "float32" if levels.quantization else dtype
         self.order = table.packing.depth
         self.backoff = Backoff(table, levels, vocab.size)
         self.codes = Codes(vocab.size)
