@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import math
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from pofx.report.numerals import fixed_point, probability, typeset
+from pofx.report.numerals import fixed_point, probability, significant_digits, typeset
 from served import Server
 
+# Milliseconds until an answer that does not come is a failure.
+PATIENCE = 20_000
 FULL = {"rank": True, "entropy": True, "top": 8}
 
 
-def fixed(x: float | None) -> str:
+def fixed(x: float | None, digits: int = 3) -> str:
     """A log-probability as the page writes it; null over HTTP is log 0."""
-    return typeset(fixed_point(-math.inf if x is None else x))
+    return typeset(fixed_point(-math.inf if x is None else x, digits))
 
 
 def shown_p(nats: float | None) -> str:
     return typeset(probability(-math.inf if nats is None else nats))
+
+
+def significant(x: float, digits: int = 3) -> str:
+    return typeset(significant_digits(x, digits))
+
+
+def percent(p: float) -> str:
+    return f"{significant(100 * p)} %"
 
 
 def asked(site: Server, text: str, model: str = "english", **options: Any) -> dict[str, Any]:
@@ -61,6 +73,14 @@ def expect_facts(page: Page, facts: dict[str, str]) -> None:
             .locator("xpath=following-sibling::dd[1]")
         )
         expect(fact).to_have_text(number)
+
+
+def until(holds: Callable[[], bool], what: str, page: Page) -> None:
+    """Wait until something holds, while the browser goes on; the deadline is a failure."""
+    stop = time.monotonic() + PATIENCE / 1000
+    while not holds():
+        assert time.monotonic() < stop, f"{what}: never"
+        page.wait_for_timeout(20)
 
 
 def settle(page: Page) -> None:

@@ -6,7 +6,8 @@ import math
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from looking import asked, fixed
+from playwright.sync_api import Locator, Page, Route, expect
 
 from conftest import Opened
 from served import Server
@@ -39,7 +40,8 @@ def test_the_differences_add_up_to_that_of_the_totals(page: Page, site: Server, 
     compare(page, other)
     delta = total(site, "english") - total(site, other)
     shown = page.locator(".comparison .total b").inner_text()
-    assert number(shown) == pytest.approx(delta, abs=6e-4)
+    # The difference of the totals as they are shown.
+    assert number(shown) == pytest.approx(delta, abs=1.1e-3)
     cells = page.locator(".comparison section").first.locator("tbody td.n:last-child").all_inner_texts()
     assert round(sum(map(number, cells)), 3) == number(shown)
     # The columns of both sides add up to the totals of the head, and in each row Δ is their difference.
@@ -48,6 +50,9 @@ def test_the_differences_add_up_to_that_of_the_totals(page: Page, site: Server, 
     assert all(round(a - b, 3) == d for a, b, d in sides)
     assert round(sum(a for a, _, _ in sides), 3) == number(head[0])
     assert round(sum(b for _, b, _ in sides), 3) == -number(head[1].replace("+ ", ""))
+    assert head[:1] == [fixed(total(site, "english"))] and head[1].removeprefix("+ ") == fixed(
+        -total(site, other)
+    )
     # The tokens of a region add up to the region.
     for aside in page.get_by_role("group", name="The chosen region").get_by_role("table").all():
         of_region = number(aside.locator("caption").inner_text().rpartition(" ")[2])
@@ -95,7 +100,7 @@ def test_two_texts_under_one_model_by_keyboard_alone(page: Page, site: Server) -
     first = page.get_by_role("listbox", name="the first text")
     expect(first).to_be_visible()
     delta = total(site, "english", "Time flies.") - total(site, "english", "Time cries.")
-    assert number(page.locator(".comparison .total b").inner_text()) == pytest.approx(delta, abs=6e-4)
+    assert number(page.locator(".comparison .total b").inner_text()) == pytest.approx(delta, abs=1.1e-3)
     assert first.locator(".differs").all_inner_texts() == [" flies."]
     first.get_by_role("option", selected=True).focus()
     page.keyboard.press("Home")
@@ -132,3 +137,34 @@ def test_a_link_keeps_what_is_compared(opened: Opened) -> None:
     page.get_by_role("button", name="Compare").click()
     page.get_by_label("regions by").select_option("tokens")
     expect(page.get_by_role("listbox", name="the first text").get_by_role("option").first).to_have_text("A")
+
+
+def widen(route: Route) -> None:
+    """Let the answer be a sum without some of its terms: bounds 1.5 nats apart."""
+    body = route.fetch().json()
+    for score in body["scores"]:
+        score["interval_nats"] = [score["total_nats"], score["total_nats"] + 1.5]
+    route.fulfill(json=body)
+
+
+def test_the_prefix_of_both_is_named_and_so_are_the_bounds_of_each(page: Page, site: Server) -> None:
+    page.get_by_label("Given (a prefix)").fill("<b>the </b>")
+    page.route("**/v1/score", widen)
+    compare(page, "tiny", "the cat")
+    note = page.locator(".comparison .total + .note")
+    expect(note).to_contain_text("log p(x | given) of english minus that of tiny")
+    expect(note.locator("q")).to_have_text("<b>the </b>")
+    for name in ("english", "tiny"):
+        low = asked(site, "the cat", name, given="<b>the </b>")["total_nats"]
+        bounds = f"log p(x | given) of {name} is between {fixed(low)} and {fixed(low + 1.5)}."
+        expect(note).to_contain_text(bounds)
+    expect(page.get_by_role("columnheader", name="+ log p(x | given)")).to_be_visible()
+    page.get_by_role("tab", name="Text").click()
+    page.get_by_role("button", name="Score", exact=True).click()
+    low = asked(site, "the cat", given="<b>the </b>")["total_nats"]
+    expect(page.locator(".total:visible .bounds")).to_have_text(
+        f"between {fixed(low)} and {fixed(low + 1.5)}"
+    )
+    page.unroute("**/v1/score")
+    page.get_by_role("button", name="Score", exact=True).click()
+    expect(page.locator(".total:visible .bounds")).to_have_count(0)

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
-from looking import settle
+from looking import settle, significant
 from playwright.sync_api import Page, expect
 
 from conftest import DOCS, Opened, Watched
 from pofx.cli.main import pofx as cli
-from pofx.report.numerals import significant_digits, typeset
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +38,6 @@ def files(tmp_path_factory: pytest.TempPathFactory, model_paths: dict[str, str])
 def open_rows(page: Page, file: Path) -> None:
     page.get_by_role("tab", name="Corpus").click()
     page.get_by_label("Rows of texts").set_input_files(file)
-
-
-def significant(x: float) -> str:
-    return typeset(significant_digits(x, 4))
 
 
 def rows_of(files: Path) -> list[dict[str, Any]]:
@@ -102,7 +97,7 @@ def test_a_point_shows_its_text_by_a_click_and_by_keys(page: Page, files: Path) 
     name = dots.last.get_attribute("aria-label")
     assert (
         name
-        == f"{significant(rows[-1]['bits_per_byte'])} bits per byte, {len(rows[-1]['text'].encode())} bytes"
+        == f"{significant(rows[-1]['bits_per_byte'], 4)} bits per byte, {len(rows[-1]['text'].encode())} bytes"
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
-import re
+from typing import Any
 
 import pytest
+from looking import fixed, significant
 from playwright.sync_api import Page, expect
 
 from conftest import Opened
@@ -37,25 +40,71 @@ def test_p_and_q_stand_side_by_side_and_are_those_of_the_server(page: Page, site
         cells = row.locator("td.n").all_inner_texts()
         assert number(cells[0]) == pytest.approx(100 * a["p"], rel=6e-3)
         assert number(cells[1]) == pytest.approx(100 * b["p"], rel=6e-3)
-    assert number(rows.last.locator("td.n").first.inner_text()) == pytest.approx(
-        100 * p["rest"]["p"], rel=6e-3
+    rest = rows.last
+    expect(rest.locator("th")).to_have_text(f"everything else ({p['rest']['tokens']:,} tokens)")
+    listed = {o["id"] for o in p["top"]}
+    # Of q everything else is what q gives to the tokens that are no rows, whichever q likes best.
+    q_rest = 1 - sum(o["p"] for o in q["top"] if o["id"] in listed)
+    assert len({o["id"] for o in q["top"]} & listed) == 10
+    assert [number(x) for x in rest.locator("td.n").all_inner_texts()] == pytest.approx(
+        [100 * p["rest"]["p"], 100 * q_rest], rel=6e-3
     )
     foot = table.locator("tfoot td.n").all_inner_texts()
     assert [number(x) for x in foot] == pytest.approx([p["entropy_nats"], q["entropy_nats"]], abs=6e-4)
 
 
-def test_draws_of_a_seed_are_those_of_the_server(page: Page, site: Server) -> None:
+def facts(draw: dict[str, Any]) -> str:
+    """What the page says below a draw."""
+    ended, warped, n = draw["ended"], "model_nats" in draw, draw["tokens"]
+    p = draw["model_nats" if warped else "nats"]
+    q = f"log {'q' if ended else 'Q'} = {fixed(draw['nats'])} nats " if warped else ""
+    rate = significant(-p / math.log(2) / len(base64.b64decode(draw["bytes"])))
+    end = "ended by EOS" if ended else "cut off: a draw of a prefix, not of p"
+    return (
+        f"{q}log {'p' if ended else 'P'} = {fixed(p)} nats {rate} bits per byte "
+        f"{n} {'token' if n == 1 else 'tokens'} {end}"
+    )
+
+
+@pytest.mark.parametrize("temperature", [None, 0.7])
+def test_draws_of_a_seed_are_those_of_the_server(page: Page, site: Server, temperature: float | None) -> None:
     open_panel(page)
     page.get_by_label("seed").fill("7")
-    page.get_by_label("draws", exact=True).fill("4")
-    page.get_by_role("button", name="Draw from p").click()
+    page.get_by_label("draws", exact=True).fill("12")
+    page.get_by_label("tokens at most").fill("28")
+    page.get_by_label("top-p").fill("" if temperature is None else "0.95")
+    page.get_by_label("Temperature").fill(str(temperature or 1))
+    with page.expect_request("**/v1/sample") as sent:
+        page.get_by_role("button", name="Draw from").click()
     shown = page.locator(".draws li")
-    expect(shown).to_have_count(4)
-    asked = {"model": "english", "given": "Time ", "n": 4, "seed": 7, "max_tokens": 80}
+    expect(shown).to_have_count(12)
+    warp = {"temperature": temperature, "top_k": None, "top_p": temperature and 0.95}
+    asked = {"model": "english", "given": "Time ", "n": 12, "seed": 7, "max_tokens": 28, **warp}
+    assert sent.value.post_data_json == asked | {"stream": True}
     found = site.post("/v1/sample", asked).json()["draws"]
-    totals = sorted(f"{x['nats']:.3f}".replace("-", "−") for x in found)
-    read = [re.search(r"= (\S+) nats", text) for text in shown.all_inner_texts()]
-    assert sorted(m[1] for m in read if m) == totals
+    assert {d["ended"] for d in found} == {True, False}
+    read = [" ".join(text.split()) for text in shown.locator(".facts").all_inner_texts()]
+    assert sorted(read) == sorted(facts(d) for d in found)
+    expect(page.locator(".note", has_text="The seed was")).to_have_count(0)
+
+
+def test_the_seed_that_nobody_chose_is_said(page: Page) -> None:
+    open_panel(page)
+    with page.expect_request("**/v1/sample") as sent:
+        page.get_by_role("button", name="Draw from p").click()
+    expect(
+        page.get_by_text(f"The seed was {sent.value.post_data_json['seed']}; the link keeps it.")
+    ).to_be_visible()
+
+
+def test_hostile_draws_are_text(page: Page) -> None:
+    spelled = base64.b64encode(b"<b>x</b>\xff\xe2\x80\xaeevil").decode()
+    draw = {"text": "", "bytes": spelled, "nats": -2.0, "ended": False, "tokens": 1, "ids": [1], "terms": {}}
+    events = f"data: {json.dumps({'index': 0, 'draw': draw})}\n\ndata: [DONE]\n\n"
+    page.route("**/v1/sample", lambda r: r.fulfill(body=events, content_type="text/event-stream"))
+    open_panel(page)
+    page.get_by_role("button", name="Draw from p").click()
+    expect(page.locator(".draws .draw")).to_have_text("<b>x</b>\\xff\\u202eevil")
 
 
 def test_a_warped_draw_is_called_one(page: Page) -> None:
@@ -98,44 +147,6 @@ def test_draws_come_one_by_one_and_can_be_cancelled(page: Page) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Cancelled.")).to_be_visible()
     expect(page.locator(".draws li")).to_have_count(1)
-
-
-def test_the_tree_by_keyboard_alone(page: Page, site: Server) -> None:
-    open_panel(page)
-    page.get_by_role("button", name="Grow the tree").press("Enter")
-    tree = page.get_by_role("tree")
-    tree.get_by_role("treeitem").first.focus()
-    asked = {"model": "english", "given": "Time ", "k": 3, "depth": 3}
-    nodes = site.post("/v1/tree", asked).json()["nodes"]
-    first = next(k for k, n in enumerate(nodes) if n["parent"] == 0)
-    second = next(n for n in nodes if n["parent"] == first)
-    page.keyboard.press("ArrowRight")
-    focused = page.locator("[role=treeitem]:focus")
-    expect(focused).to_have_attribute("aria-level", "2")
-    expect(page.locator(".path")).to_contain_text(f"{second['path_nats']:.3f}".replace("-", "−"))
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
-    expect(focused).to_have_attribute("aria-level", "1")
-    page.keyboard.press("ArrowLeft")
-    expect(focused).to_have_attribute("aria-expanded", "false")
-    page.keyboard.press("End")
-    expect(focused).to_contain_text("everything else")
-    rest = math.exp(nodes[0]["rest_nats"])
-    assert number(focused.locator(".p").first.inner_text()) == pytest.approx(100 * rest, rel=6e-3)
-
-
-def test_a_branch_grows_where_it_is_opened_and_becomes_the_prefix(page: Page) -> None:
-    open_panel(page)
-    page.get_by_label("levels").fill("1")
-    page.get_by_role("button", name="Grow the tree").click()
-    items = page.get_by_role("treeitem")
-    expect(items).to_have_count(4)
-    token = items.first.locator("bdi").inner_text()
-    items.first.click()
-    expect(items).to_have_count(8)
-    expect(items.nth(1)).to_have_attribute("aria-level", "2")
-    page.get_by_role("button", name="Go on from here").click()
-    expect(page.get_by_label("Prefix (empty")).to_have_value("Time " + token)
 
 
 def test_without_x0_the_panel_says_so_and_continues_a_prefix(page: Page) -> None:

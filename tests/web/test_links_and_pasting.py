@@ -114,6 +114,8 @@ def test_an_answer_of_completions_is_shown_with_what_it_leaves_out(page: Page, s
         )
     ).to_be_visible()
     expect(pasted.locator(".alternatives button")).to_have_count(0)
+    # Words are runs of tokens here, since the answer does not say what may end a word.
+    expect(pasted.get_by_label("by", exact=True).locator("option").nth(1)).to_have_text("runs of tokens")
 
 
 def test_an_answer_of_vllm_is_shown_by_keys_alone(page: Page) -> None:
@@ -139,6 +141,9 @@ def test_an_answer_of_vllm_is_shown_by_keys_alone(page: Page) -> None:
     pasted = page.get_by_role("region", name="Prompt")
     expect(pasted.locator(".total")).to_contain_text("log P(x | given) = −3.250")
     expect(pasted.locator(".chain tbody td.n").nth(4)).to_have_text("5")
+    # The answer stands above what was pasted: it comes into view, and the keyboard goes on there.
+    expect(pasted.get_by_role("heading", name="Prompt")).to_be_in_viewport()
+    expect(page.locator(":focus").get_by_role("region", name="Prompt")).to_have_count(1)
     expect(pasted.get_by_text("p(x1): the first token has no log-probability")).to_be_visible()
 
 

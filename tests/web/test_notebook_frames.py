@@ -5,12 +5,15 @@ The frames fit their cells at 360 and at 1,100 pixels; only audits scroll.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
+
+import pofx
 
 sys.path.append(str(Path(__file__).parents[1] / "interactive"))
 
@@ -132,4 +135,19 @@ def test_a_model_without_x0_or_eos_says_what_is_missing(browser: Browser, tmp_pa
     expect(begin.locator(".missing")).to_contain_text("There is no x0")
     expect(end.locator(".missing")).to_contain_text("No token ends a text")
     expect(end).to_contain_text("never ends one")
+    page.close()
+
+
+def test_a_fragment_draws_in_its_frame(browser: Browser, tmp_path: Path) -> None:
+    from pofx.report.html.page import draws_section, fragment
+
+    lm = pofx.fit(["a cat", "a mat"], pofx.NgramSpec(order=2))
+    draws = pofx.sample(lm, 2, seed=1)
+    (tmp_path / "cell.html").write_text(fragment([draws_section(draws, "")], height=240))
+    page = browser.new_page()
+    page.goto((tmp_path / "cell.html").as_uri())
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("ol.draws li")).to_have_count(2)
+    expect(frame.locator("header, footer")).to_have_count(0)
+    assert math.isclose(page.locator("iframe").bounding_box()["height"], 240, abs_tol=6)  # type: ignore[index]
     page.close()

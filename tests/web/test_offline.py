@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -12,17 +13,17 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
+from looking import fixed, percent, significant
 from playwright.sync_api import Browser, Page, expect
 
 import pofx
 from conftest import DOCS, PATIENCE, Watched
 from pofx.cli.main import pofx as cli
-from pofx.report.numerals import fixed_point, significant_digits, typeset
 from pofx.report.sums import addends
 
 ROWS = [
     {"key": "a1", "text": "The early bird.\nCatches", "kind": "early", "label": "en"},
-    {"key": "b2", "text": "naïve 🙂 café", "kind": None, "label": "fr"},
+    {"key": "b2", "text": "naïve 🙂 café", "kind": None, "label": "en"},
     {"key": "c3", "text": "<b>Qui</b> dort dîne", "kind": "x", "label": "fr"},
 ]
 COMMANDS = {
@@ -103,18 +104,6 @@ def block(page: Page) -> dict[str, Any]:
     return found
 
 
-def fixed(x: float, digits: int = 3) -> str:
-    return typeset(fixed_point(x, digits))
-
-
-def significant(x: float) -> str:
-    return typeset(significant_digits(x))
-
-
-def percent(p: float) -> str:
-    return f"{significant(100 * p)} %"
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_page_fits_its_width_and_says_how_it_was_made(file_page: Open, name: str, width: int) -> None:
@@ -131,9 +120,13 @@ def test_a_page_fits_its_width_and_says_how_it_was_made(file_page: Open, name: s
     expect(foot).to_contain_text(f"pofx {made['version']}")
     expect(foot).to_contain_text(f"pofx {COMMANDS[name]}")
     assert made["models"]
-    for model in made["models"]:
+    for k, model in enumerate(made["models"]):
         expect(foot).to_contain_text(model["name"])
         expect(foot).to_contain_text(model["fingerprint"])
+        ends = foot.locator("dd").nth(k)
+        if model["x0"]:  # the model of a report on a corpus is none that a command names
+            expect(ends).to_contain_text(f"x0 {model['x0']}")
+            expect(ends).to_contain_text("with EOS" if model["eos"] == "EOS" else f"EOS {model['eos']}")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -156,10 +149,18 @@ def test_scores(file_page: Open) -> None:
     for k, (text, row) in enumerate(zip(texts, ROWS)):
         total = fixed(text["score"]["total_nats"])
         expect(articles.nth(k).locator(".total b").first).to_have_text(total)
+        rate = significant(text["score"]["bits_per_byte"])
+        expect(articles.nth(k).locator(".total .per b")).to_have_text(rate)
+        tokens = f"{text['score']['terms']['tokens']:,}"
         articles.nth(k).get_by_text("The chain rule").click()
         expect(articles.nth(k).locator("tfoot td.n")).to_have_text(total)
         line = page.get_by_role("navigation", name="Texts").get_by_role("listitem").nth(k)
-        expect(line).to_contain_text(total)
+        numbers = [n.split()[-1] for n in line.locator(".numbers > span").all_inner_texts()]
+        assert numbers == [total, rate, tokens]
+        ranks, rows = text["score"]["tokens"]["rank"], articles.nth(k).locator("tbody tr")
+        assert rows.locator("td:nth-child(6)").all_inner_texts() == [f"{r:,}" for r in ranks]
+        entropies = text["score"]["tokens"]["entropy"]
+        assert rows.locator("td:nth-child(7)").all_inner_texts() == [fixed(h) for h in entropies]
         for shown in (row["key"], f"kind {row['kind'] or '–'}"):
             expect(line).to_contain_text(str(shown))
             expect(articles.nth(k)).to_contain_text(str(shown))
@@ -177,9 +178,16 @@ def test_words(file_page: Open) -> None:
         words = article.locator(".sentence .word > span").all_inner_texts()
         assert words == [w["word"] for w in text["words"]["words"]]
         article.locator("summary").click()
-        nats = article.get_by_role("row").locator("td:nth-child(4)").all_inner_texts()
-        surprisals = [w["surprisal_nats"] for w in text["words"]["words"]]
-        assert nats == addends(surprisals, sum(surprisals))
+        rows = article.get_by_role("row")
+        for unit, column in (("nats", 4), ("bits", 5)):
+            shown = rows.locator(f"td:nth-child({column})").all_inner_texts()
+            surprisals = [w[f"surprisal_{unit}"] for w in text["words"]["words"]]
+            assert shown == addends(surprisals, sum(surprisals))
+        total = -text["words"]["total_nats"]
+        n = len(text["words"]["words"])
+        heads = article.locator(".total b").all_inner_texts()
+        bits = total / math.log(2)
+        assert heads == [fixed(total), fixed(bits), significant(bits / n)]
 
 
 @pytest.mark.parametrize("name", ["sample", "warped"])
@@ -189,7 +197,11 @@ def test_draws(file_page: Open, name: str) -> None:
     letter = "q" if name == "warped" else "p"
     assert page.locator("h1").inner_text().startswith(f"Draws from {letter}(x)")
     for item, draw in zip(page.locator("ol.draws li").all(), draws, strict=True):
-        expect(item).to_contain_text(f"= {fixed(draw['nats'])} nats")
+        case = str.lower if draw["ended"] else str.upper
+        expect(item).to_contain_text(f"log {case(letter)} = {fixed(draw['nats'])} nats")
+        p = draw["model_nats"] if name == "warped" else draw["nats"]
+        rate = significant(-p / math.log(2) / len(base64.b64decode(draw["bytes"])))
+        expect(item).to_contain_text(f"log {case('p')} = {fixed(p)} nats {rate} bits per byte")
         expect(item).to_contain_text("ended by EOS" if draw["ended"] else "cut off")
 
 
@@ -200,6 +212,12 @@ def test_next(file_page: Open) -> None:
     assert shown == [percent(p) for p in (*(o["p"] for o in law["top"]), law["rest"]["p"])]
     expect(page.locator("ol.outcomes .rest")).to_contain_text(
         f"everything else: {law['rest']['tokens']} tokens"
+    )
+    nats = page.locator("ol.outcomes .nats").all_inner_texts()
+    assert nats == [fixed(o["nats"]) for o in (*law["top"], law["rest"])]
+    entropy = law["entropy_nats"]
+    expect(page.locator(".note")).to_contain_text(
+        f"Entropy: {fixed(entropy)} nats = {significant(entropy / math.log(2))} bits."
     )
 
 
@@ -235,6 +253,12 @@ def test_posterior(file_page: Open) -> None:
         ]
         arithmetic = model["prior_nats"] + model["evidence_nats"] - record["total_nats"]
         assert arithmetic == pytest.approx(model["posterior_nats"], abs=1e-9)
+    # Each line of the path: the posterior of a model after so many tokens, between 0 below and 1 above.
+    for k, line in enumerate(page.locator("figure.path polyline").all()):
+        points = [p.split(",") for p in (line.get_attribute("points") or "").split()]
+        assert [1 - float(y) / 90 for _, y in points] == pytest.approx(
+            [math.exp(float(row[k])) for row in record["path_nats"]], abs=1e-3
+        )
 
 
 def test_audit_and_corpus(file_page: Open) -> None:
@@ -255,6 +279,7 @@ def test_audit_and_corpus(file_page: Open) -> None:
                 assert value is None or significant(float(value)) in text
     loss = record["loss"]
     expect(page.locator(".total b")).to_have_text(fixed(loss["value"]))
+    expect(page.locator(".total")).to_contain_text(f"{fixed(loss['low'])} to {fixed(loss['high'])}")
 
 
 def test_evaluation(file_page: Open) -> None:
@@ -267,18 +292,10 @@ def test_evaluation(file_page: Open) -> None:
         assert [0 if c == "·" else int(c) for c in shown] == counts
     dots = page.get_by_role("img", name="reliability diagram").locator("circle")
     assert dots.count() == len(record["calibration"])
-
-
-def test_a_fragment_draws_in_its_frame(browser: Browser, tmp_path: Path) -> None:
-    from pofx.report.html.page import draws_section, fragment
-
-    lm = pofx.fit(["a cat", "a mat"], pofx.NgramSpec(order=2))
-    draws = pofx.sample(lm, 2, seed=1)
-    (tmp_path / "cell.html").write_text(fragment([draws_section(draws, "")], height=240))
-    page = browser.new_page()
-    page.goto((tmp_path / "cell.html").as_uri())
-    frame = page.frame_locator("iframe")
-    expect(frame.locator("ol.draws li")).to_have_count(2)
-    expect(frame.locator("header, footer")).to_have_count(0)
-    assert math.isclose(page.locator("iframe").bounding_box()["height"], 240, abs_tol=6)  # type: ignore[index]
-    page.close()
+    shares = [
+        ["" if x is None else f"{fixed(100 * x, 1)} %" for x in record[name]]
+        for name in ("recall", "precision")
+    ]
+    classes = page.get_by_role("table", name="classes").locator("tbody tr")
+    shown = [classes.locator(f"td:nth-child({k})").all_inner_texts() for k in (3, 4)]
+    assert shown == shares and shares[0] != shares[1]

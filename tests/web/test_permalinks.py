@@ -118,6 +118,20 @@ def test_a_link_that_is_followed_leaves_nothing_of_the_page_before(opened: Opene
     expect(page.get_by_label("by", exact=True)).to_have_value("tokens")
 
 
+def test_a_link_asks_once_and_typing_asks_nothing(opened: Opened) -> None:
+    page = opened(
+        linked("gaps", model="english", gaps_before="Time ", gaps_after=" money.", gaps_longest="4")
+    )
+    page.locator(".ess").wait_for()
+    sent: list[str] = []
+    page.on("request", lambda r: sent.append(r.url))
+    page.get_by_label("After the gap").fill(" m.")
+    page.get_by_label("Before the gap").fill("A ")
+    page.get_by_label("Draws").select_option("16")
+    page.wait_for_timeout(300)
+    assert [url for url in sent if url.endswith("/v1/infill")] == []
+
+
 def test_a_tab_that_no_link_names_asks_nothing(opened: Opened) -> None:
     page = opened()
     page.get_by_role("tab", name="Compare").click()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from looking import asked, fixed, settle, until
+from playwright.sync_api import Browser, Page, Route, expect
 
 from conftest import Opened, Watched
 from served import Server, serving
@@ -33,10 +34,14 @@ def test_a_refusal_is_shown_with_its_advice(page: Page, site: Server) -> None:
         "/v1/score", {"model": "plain", "texts": [page.get_by_role("textbox", name="Text").input_value()]}
     )
     error = refused.json()["error"]
-    expect(alert).to_contain_text(error["message"])
     assert error["advice"]
+    found, _, listed = error["message"].partition("; " + error["advice"][0])
+    assert listed
+    expect(alert.locator(".refused")).to_have_text(f"Refused: {found}.")
     for advice in error["advice"]:
         expect(alert.get_by_role("listitem").filter(has_text=advice)).to_be_visible()
+        # The message of the server ends with its advice; the page says it once.
+        assert alert.inner_text().count(advice) == 1
 
 
 def test_a_server_that_is_gone_can_be_asked_again(page: Page, watched: Watched) -> None:
@@ -82,17 +87,58 @@ def test_a_server_with_a_key_asks_for_it_once(
         context.close()
 
 
-def test_tabs_are_walked_by_arrow_keys(opened: Opened) -> None:
-    page = opened()
+def test_tabs_are_walked_by_arrow_keys(page: Page) -> None:
     tabs = page.get_by_role("tab")
+    last = tabs.count() - 1
     tabs.first.focus()
-    for k in range(1, tabs.count()):
-        page.keyboard.press("ArrowRight")
+    walk = [("ArrowRight", k) for k in range(1, last + 1)]
+    # Both ends lead to each other.
+    walk += [("ArrowRight", 0), ("ArrowLeft", last), ("ArrowLeft", last - 1), ("Home", 0), ("End", last)]
+    for key, k in walk:
+        page.keyboard.press(key)
         expect(tabs.nth(k)).to_be_focused()
         expect(tabs.nth(k)).to_have_attribute("aria-selected", "true")
-        expect(page.get_by_role("tabpanel")).to_have_count(1)
-    page.keyboard.press("Home")
-    expect(tabs.first).to_be_focused()
+        expect(page.get_by_role("tab", selected=True)).to_have_count(1)
+        panel = page.get_by_role("tabpanel")
+        expect(panel).to_have_count(1)
+        expect(panel).to_have_accessible_name(tabs.nth(k).inner_text())
+
+
+def test_the_context_of_a_model_is_that_of_the_server(page: Page, site: Server) -> None:
+    bounds = {m["id"]: m["max_model_len"] for m in site.get("/v1/models").json()["data"]}
+    assert bounds["tiny"] is not None and bounds["english"] is None
+    page.get_by_label("Model", exact=True).select_option("tiny")
+    expect(page.locator("header")).to_contain_text(f"context {bounds['tiny']:,}")
+    page.get_by_label("Model", exact=True).select_option("english")
+    expect(page.locator("header")).to_contain_text("<s>")
+    expect(page.locator("header")).not_to_contain_text("context")
+
+
+def test_a_link_to_a_model_that_is_not_served_says_so(opened: Opened) -> None:
+    page = opened("#model=gone%3Cb%3E&text=Time")
+    expect(page.locator("header").get_by_role("status").first).to_have_text(
+        "This server has no model gone<b>."
+    )
+    expect(page.get_by_label("Model", exact=True)).to_have_value("english")
+    page.evaluate("location.hash = '#model=french&text=Time'")
+    expect(page.get_by_label("Model", exact=True)).to_have_value("french")
+    expect(page.locator("header")).not_to_contain_text("This server has no model")
+
+
+def test_a_new_question_drops_the_one_before(page: Page, site: Server) -> None:
+    settle(page)
+    held: list[Route] = []
+    page.route("**/v1/score", lambda route: held.append(route))
+    page.get_by_role("textbox", name="Text", exact=True).fill("Time")
+    page.get_by_role("button", name="Score", exact=True).click()
+    until(lambda: len(held) == 1, "the first question was sent", page)
+    with page.expect_event("requestfailed", lambda r: r == held[0].request):
+        page.get_by_role("textbox", name="Text", exact=True).fill("Time flies.")
+        page.get_by_role("button", name="Score", exact=True).click()
+    until(lambda: len(held) == 2, "the second question was sent", page)
+    held[1].continue_()
+    expect(page.locator(".total")).to_contain_text(fixed(asked(site, "Time flies.")["total_nats"]))
+    expect(page.locator(".busy")).to_have_count(0)
 
 
 def test_the_tab_of_a_link_is_in_view_on_a_narrow_screen(opened: Opened) -> None:

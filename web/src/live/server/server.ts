@@ -58,5 +58,12 @@ export async function ask(path: string, sent: RequestInit, signal: AbortSignal):
 export function refusalOf(body: unknown, status: number): Refusal {
   const error = (body as Partial<ErrorBody>).error;
   if (typeof error?.message !== "string") return new Refusal(`the server answered ${status}`, "unknown", [], status);
-  return new Refusal(error.message, error.code, error.advice ?? [], status);
+  const advice = error.advice ?? [];
+  return new Refusal(withoutAdvice(error.message, advice), error.code, advice, status);
+}
+
+/** A message of the server ends with the advice, which the page lists below the message. */
+function withoutAdvice(message: string, advice: string[]): string {
+  const at = advice[0] === undefined ? -1 : message.lastIndexOf(`; ${advice[0]}`);
+  return at > 0 ? message.slice(0, at) : message;
 }
