@@ -115,6 +115,16 @@ def test_the_bits_of_a_file_add_up(lm: pofx.LM | None, data: str) -> None:
     assert facts(block)[0] == ("", f"{len(data):,} to {len(made.blob):,}", "bytes")
 
 
+def test_the_shown_bits_add_up_where_roundings_do_not() -> None:
+    # 5.26 + 5.26 + 5.48 + 8 bits are 24 bits, and 5.3 + 5.3 + 5.5 + 8.0 are 24.1.
+    made = pofx.Compression(b"abc", 6, 2, 5.26, 2, 5.26, 5.48, 0, 8)
+    found = rows(compression_block(made))
+    assert found["the file"]["shown"] == "24.0"
+    parts = [r for r in found.values() if r["role"] == "main"]
+    assert sum(number(r["shown"]) for r in parts) == 24
+    assert sum(number(r["beside"]) for r in parts) == number(found["the file"]["beside"]) == 4
+
+
 def test_xz_beside_a_file() -> None:
     made = pofx.compression(BYTES, "the cat sat")
     found = rows(compression_block(made, 1000))
