@@ -32,6 +32,11 @@ if TYPE_CHECKING:
         Undecodable,
         Unreached,
     )
+    from pofx.evaluation.choice_report import ChoiceReport
+    from pofx.evaluation.choices import evaluate_choices
+    from pofx.evaluation.comparison import Comparison, compare
+    from pofx.evaluation.items import ChoiceItem, Pair
+    from pofx.evaluation.pairs import PairReport, evaluate_pairs
     from pofx.filtering.files import load_filter, save_filter
     from pofx.filtering.fitting import fit_filter
     from pofx.filtering.quality import Judgement, QualityFilter, filter_texts
@@ -90,6 +95,11 @@ _HOMES = {
     "corpus.documents": "Document documents records",
     "corpus.split": "split_documents",
     "cross_fitting.folds": "cross_fit",
+    "evaluation.choice_report": "ChoiceReport",
+    "evaluation.choices": "evaluate_choices",
+    "evaluation.comparison": "Comparison compare",
+    "evaluation.items": "ChoiceItem Pair",
+    "evaluation.pairs": "PairReport evaluate_pairs",
     "filtering.files": "load_filter save_filter",
     "filtering.fitting": "fit_filter",
     "filtering.quality": "Judgement QualityFilter filter_texts",
@@ -159,6 +169,14 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "records",
     "split_documents",
     "cross_fit",
+    "ChoiceReport",
+    "evaluate_choices",
+    "Comparison",
+    "compare",
+    "ChoiceItem",
+    "Pair",
+    "PairReport",
+    "evaluate_pairs",
     "load_filter",
     "save_filter",
     "fit_filter",

@@ -34,6 +34,7 @@ VERBS = {
     "jobs": "Tell how far a job in a directory is.",
     "verify": "Check that the output directory of a job is whole.",
     "posterior": "Tell which of several models a text is from.",
+    "evaluate": "Answer questions with choices; judge minimal pairs.",
     "page": "Look at p(x) in a browser.",
     "serve": "Answer evaluation clients over HTTP.",
     "check-server": "Test whether a server gives true log-probabilities of prompts.",
@@ -45,7 +46,7 @@ VERBS = {
 # The room of each verb's file below pofx.cli.commands.
 ROOMS = {
     "models": ("fit", "audit", "models", "cache", "demo"),
-    "scoring": ("score", "words", "marginal", "next", "posterior"),
+    "scoring": ("score", "words", "marginal", "next", "posterior", "evaluate"),
     "strings": ("sample", "infill", "condition", "compress", "decompress"),
     "corpora": ("corpus", "classify", "filter"),
     "jobs": ("jobs", "verify"),

@@ -18,6 +18,8 @@ from pofx.units import bits, bits_per_byte, count_noun
 if TYPE_CHECKING:
     from pofx.classification.bayes import Posterior
     from pofx.classification.evaluation import Evaluation
+    from pofx.evaluation.choice_report import ChoiceReport
+    from pofx.evaluation.pairs import PairReport
     from pofx.lm.model import LM
     from pofx.lm.trace import Trace
     from pofx.queries.compression.compress import Compression
@@ -222,6 +224,26 @@ def _evaluation(e: Evaluation) -> tuple[Parts]:
     )
 
 
+def _choices(r: ChoiceReport) -> tuple[Parts]:
+    return (
+        [
+            *(f"{found.rule} {fixed_point(100 * found.accuracy, 1)} % right" for found in r.rules),
+            count_noun(len(r.items), "item"),
+        ],
+    )
+
+
+def _pairs(r: PairReport) -> tuple[Parts]:
+    whole = r.whole
+    return (
+        [
+            f"{fixed_point(100 * whole.accuracy, 1)} % right",
+            f"mean margin {fixed_point(whole.margin)} nats",
+            count_noun(whole.n, "pair"),
+        ],
+    )
+
+
 def _learning_curve(c: Any) -> tuple[Parts]:
     # The record is a `LearningCurve`, whose module belongs to a family, so `report` must not import its type.
     found = c.validation_bits_per_byte
@@ -258,6 +280,8 @@ _LINES: dict[str, Callable[[Any], tuple[Parts] | tuple[Parts, str | bytes] | Non
     "pofx.classification.bayes.Posterior": _posterior,
     "pofx.classification.evaluation.Evaluation": _evaluation,
     "pofx.classification.joint.Joint": _joint,
+    "pofx.evaluation.choice_report.ChoiceReport": _choices,
+    "pofx.evaluation.pairs.PairReport": _pairs,
     "pofx.models.transformer.learning_curve.LearningCurve": _learning_curve,
     "pofx.classification.estimator.GenerativeClassifier": _classifier,
 }

@@ -34,54 +34,55 @@ def _bytes(context: click.Context, option: click.Parameter, text: str) -> int:
     return size
 
 
-OPTIONS = (
-    click.option(
+# The options by the names of their parameters.
+OPTIONS = {
+    "field": click.option(
         "--field",
         default="text",
         show_default=True,
         help="jsonl, json, csv, parquet: the field (column) of the text; a.b is the field b inside the object a.",
     ),
-    click.option(
+    "id": click.option(
         "--id", metavar="NAME", help="jsonl, json, csv, parquet: the field (column) of the document's id."
     ),
-    click.option(
+    "split": click.option(
         "--split",
         type=click.Choice(["line", "file"]),
         default="line",
         show_default=True,
         help="txt: whether each line or the whole file is a document.",
     ),
-    click.option(
+    "separator": click.option(
         "--separator",
         metavar="TEXT",
         callback=_unescaped,
         help=r"txt: the string that separates documents; write \n, \r, \t and \\ for special characters (\n also "
         r"matches \r\n).",
     ),
-    click.option(
+    "format": click.option(
         "--format",
         metavar="NAME",
         help="Read files as this format, whatever their names end in: txt, jsonl, json, csv.gz, …, or fasttext "
         "(labels, then text).",
     ),
-    click.option(
+    "delimiter": click.option(
         "--delimiter",
         metavar="CHAR",
         callback=_unescaped,
         help=r"csv, tsv: column separator, such as ';' or '\t'; by default a comma in csv, a tab in tsv.",
     ),
-    click.option(
+    "quoting": click.option(
         "--quoting",
         type=click.Choice(["none", "minimal"]),
         help="csv, tsv: none: a quote is a character like any other; minimal: quotes enclose a cell that needs "
         "them. By default, a row that can be read both ways is a bad row.",
     ),
-    click.option(
+    "encoding": click.option(
         "--encoding",
         metavar="NAME",
         help="Encoding of the files (all but parquet), such as cp1252, latin-1 or utf-16; UTF-8 by default.",
     ),
-    click.option(
+    "max_document": click.option(
         "--max-document",
         metavar="SIZE",
         default="64M",
@@ -89,7 +90,7 @@ OPTIONS = (
         callback=_bytes,
         help="Refuse a document or row that is longer.",
     ),
-    click.option(
+    "max_expansion": click.option(
         "--max-expansion",
         type=Real(1),
         metavar="N",
@@ -97,7 +98,7 @@ OPTIONS = (
         show_default=True,
         help="Refuse a packed file that unpacks to more than N times its size, and to more than 16 MiB.",
     ),
-)
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,16 @@ class CountedDocuments:
 
 def layout_options(function: F) -> F:
     """Give a verb the options that say how documents lie in files, as one argument `layout`."""
-    names = [f.name for f in fields(Layout)]
+    return _with_layout(function, ())
+
+
+def row_options(function: F) -> F:
+    """Give a verb that reads rows of fields the options of `layout_options` that are not about a text alone."""
+    return _with_layout(function, ("field", "split", "separator"))
+
+
+def _with_layout(function: F, without: tuple[str, ...]) -> F:
+    names = [f.name for f in fields(Layout) if f.name not in without]
 
     @functools.wraps(function)
     def with_layout(*args: Any, **options: Any) -> Any:
@@ -154,8 +164,9 @@ def layout_options(function: F) -> F:
         return function(*args, layout=layout, **options)
 
     out: Any = with_layout
-    for option in reversed(OPTIONS):
-        out = option(out)
+    for name, option in reversed(OPTIONS.items()):
+        if name not in without:
+            out = option(out)
     return out  # type: ignore[no-any-return]
 
 

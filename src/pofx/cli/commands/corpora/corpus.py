@@ -15,7 +15,7 @@ from pofx.cli.options.model import ModelOptions, optional_model
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.pages import write_page
 from pofx.cli.options.written import Verb, Written
-from pofx.cli.output.corpus_flags import write_flags
+from pofx.cli.output.table_file import write_table
 
 if TYPE_CHECKING:
     from pofx.corpus.documents import Document
@@ -135,7 +135,7 @@ def command(
             flags=flags.append,
         )
     if out is not None:
-        write_flags(flags[0], out)
+        _write(flags[0], out)
     if html_path:
         from pofx.report.html.page import Section, corpus_block
 
@@ -156,6 +156,19 @@ def command(
         console.print(checks_table(report))
     if strict and report.verdict == "fail":
         click.get_current_context().exit(1)
+
+
+def _write(flags: CorpusFlags, out: str) -> None:
+    from pofx.corpus.writing import Column
+
+    columns = (
+        Column("id", "text"),
+        Column("held_out", "bool"),
+        Column("copy_of", "text"),
+        Column("near_copy_of", "text"),
+        Column("begins_midway", "bool"),
+    )
+    write_table(columns, flags.rows(), out)
 
 
 def _labels(documents: list[Document], field: str) -> list[str | int]:

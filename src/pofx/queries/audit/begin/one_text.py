@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,6 +75,19 @@ def text_after_each(lm: LM, core: LM | None, text: str) -> tuple[TextAfter, ...]
             row = _scored(_in_windows(lm, _after(core, i, ids, name)), text, name, i, role, False)
         rows.append(row)
     return tuple(sorted(rows, key=lambda row: not row.current))
+
+
+def models_after_each(lm: LM) -> Iterator[tuple[str, LM]]:
+    """Yield the model after each other candidate for x0, with the name of the candidate.
+
+    Args:
+        lm: The model as it scores. A model whose training had an x0 has no other candidate.
+    """
+    core = lm.bare()
+    for role, i, ids in () if core is None else candidates_for(core, lm.begin):
+        if core is not None and i is not None and role != "twice" and i != lm.begin.id:
+            name = name_of(core, ids)
+            yield name, _in_windows(lm, _after(core, i, ids, name))
 
 
 def _after(core: LM, i: int, ids: list[int], name: str) -> LM:

@@ -1,45 +1,40 @@
-"""The file of `pofx corpus -o`: a row a document, with its copies."""
+"""A table that a verb writes as a file at its end, in one step."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from pofx.queries.corpus_audit.record import CorpusFlags
+    from pofx.corpus.writing import Column
 
 
-def write_flags(flags: CorpusFlags, out: str) -> None:
+def write_table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], out: str) -> None:
     """Write the file in one step, and name it on standard error.
 
     Args:
-        flags: What was found about each document.
+        columns: The columns.
+        rows: The rows, each with a value for each column.
         out: The file, whose ending names the format.
 
     Raises:
         BadSource: The ending names no format.
         OSError: The place cannot be written.
     """
-    from pofx.corpus.writing import Column, encode_row, target_of, target_writer
+    from pofx.corpus.writing import encode_row, target_of, target_writer
     from pofx.files.atomic import replaced_file
 
-    columns = (
-        Column("id", "text"),
-        Column("held_out", "bool"),
-        Column("copy_of", "text"),
-        Column("near_copy_of", "text"),
-        Column("begins_midway", "bool"),
-    )
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = target_writer(target_of(out), columns, {})
-    with TemporaryDirectory(prefix=".flags-", dir=path.parent) as temporary:
+    with TemporaryDirectory(prefix=".table-", dir=path.parent) as temporary:
         lines = Path(temporary, "lines")
         with lines.open("wb") as f:
-            f.writelines(encode_row(row) for row in flags.rows())
+            f.writelines(encode_row(row) for row in rows)
         made = lines if writer is None else Path(temporary, "made")
         if writer is not None:
             writer(lines, made)

@@ -1,0 +1,188 @@
+"""pofx evaluate: which of several strings a model holds for the most probable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.item_files import ItemFiles, item_options
+from pofx.cli.options.layout import row_options
+from pofx.cli.options.model import ModelOptions, model_options
+from pofx.cli.options.written import Verb, Written
+from pofx.cli.output.table_file import write_table
+from pofx.cli.output.terms import print_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pofx.evaluation.choice_report import ChoiceReport
+    from pofx.evaluation.items import ChoiceItem, Pair
+    from pofx.evaluation.pairs import PairReport
+    from pofx.lm.model import LM
+    from pofx.queries.scoring.joins import JoinRequest
+
+
+@click.command(cls=Verb, short_help="Answer questions with choices; judge minimal pairs.")
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--against", metavar="MODEL", help="A second model, which answers the same items and is compared."
+)
+@click.option(
+    "--eos/--no-eos",
+    "counted",
+    default=None,
+    help="Count p(EOS) after a choice or a text; by default after the texts of pairs, and not after choices.",
+)
+@click.option(
+    "--between",
+    default=" ",
+    metavar="TEXT",
+    help="choices: the string between a context and a choice, where neither has white space; one space by default.",
+)
+@click.option(
+    "--neutral",
+    metavar="TEXT",
+    help="choices: the context of a choice alone, for pmi; by default the beginning of a text.",
+)
+@click.option(
+    "--begins",
+    is_flag=True,
+    help="pairs: also judge behind each other candidate for x0 of a pretrained model.",
+)
+@click.option("--given", default="", metavar="TEXT", help="pairs: condition both texts on this prefix.")
+@arguments.boundary_option
+@click.option(
+    "-o",
+    "--out",
+    type=Written(),
+    metavar="FILE",
+    help="Write a row for each choice, or for each pair, to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file.",
+)
+@row_options
+@item_options
+@model_options
+@arguments.json_option
+def command(
+    files: tuple[str, ...],
+    against: str | None,
+    counted: bool | None,
+    between: str,
+    neutral: str | None,
+    begins: bool,
+    given: str,
+    boundary: JoinRequest,
+    out: str | None,
+    item_files: ItemFiles,
+    options: ModelOptions,
+    as_json: bool,
+) -> None:
+    """Let a model choose among continuations of a context, or between the two texts of minimal pairs.
+
+    A row of FILES is a question (context, choices, label) or a pair (good, bad). A choice is answered by log P(choice |
+    context); per-byte, per-token and pmi are shown beside it. Exit code 1 if some rows hold no item.
+
+    \b
+    pofx evaluate questions.jsonl -m model
+    pofx evaluate questions.jsonl -m model --against other
+    pofx evaluate blimp/*.jsonl -m smollm2 --begin "<|endoftext|>" --begins
+    """
+    items, bad = item_files.read(files)
+    names = [options.name, *([] if against is None else [against])]
+    reports = []
+    for name in names:
+        lm = replace(options, name=name).load()
+        reports.append((lm, _report(lm, items, counted, between, neutral, begins, given, boundary)))
+    if out is not None:
+        _write(names, [r for _, r in reports], out)
+    if as_json:
+        _print_json(names, reports)
+    else:
+        _print(names, reports)
+    if bad:
+        click.get_current_context().exit(1)
+
+
+def _report(
+    lm: LM,
+    items: list[ChoiceItem] | list[Pair],
+    counted: bool | None,
+    between: str,
+    neutral: str | None,
+    begins: bool,
+    given: str,
+    boundary: JoinRequest,
+) -> ChoiceReport | PairReport:
+    from pofx.evaluation.choices import evaluate_choices
+    from pofx.evaluation.items import ChoiceItem, Pair
+    from pofx.evaluation.pairs import evaluate_pairs
+
+    pairs = [i for i in items if isinstance(i, Pair)]
+    unheeded = ("between", "neutral", "boundary") if pairs else ("begins", "given")
+    for name in unheeded:
+        if arguments.typed(name):
+            raise click.UsageError(
+                f"--{name}: expected only with {'choices' if pairs else 'pairs'}, got {'pairs' if pairs else 'choices'}."
+            )
+    if pairs:
+        return evaluate_pairs(lm, pairs, counted, given, begins)
+    questions = [i for i in items if isinstance(i, ChoiceItem)]
+    return evaluate_choices(lm, questions, bool(counted), between, neutral or "", boundary)
+
+
+def _write(names: list[str], reports: Sequence[ChoiceReport | PairReport], out: str) -> None:
+    """Write the rows of all models, each with the name of its model."""
+    from pofx.corpus.writing import Column
+
+    tables = [r.table_columns() for r in reports]
+    columns = {"model": Column("model", "text")}
+    for table in tables:
+        columns |= {c.name: Column(c.name, c.kind) for c in table if c.kind != "bytes"}
+    rows = (
+        {"model": name, **{c.name: c.cells[k] for c in table}}
+        for name, table in zip(names, tables)
+        for k in range(len(table[0].cells))
+    )
+    write_table(list(columns.values()), (dict.fromkeys(columns) | row for row in rows), out)
+
+
+def _print_json(names: list[str], reports: list[tuple[LM, Any]]) -> None:
+    from pofx.evaluation.comparison import compare
+    from pofx.report.evaluation_records import comparison_record, evaluation_of_items
+    from pofx.report.json_records import dumps
+
+    for name, (_, report) in zip(names, reports):
+        click.echo(dumps({"model": name, **evaluation_of_items(report)}))
+    if len(reports) == 2:
+        found = compare(*(r.right for _, r in reports))
+        click.echo(dumps(comparison_record(names, found)))
+
+
+def _print(names: list[str], reports: list[tuple[LM, Any]]) -> None:
+    from rich.console import Console
+
+    from pofx.evaluation.comparison import compare
+    from pofx.evaluation.pairs import PairReport
+    from pofx.report.terminal import evaluation as shown
+
+    console = Console(highlight=False)
+    for name, (_, report) in zip(names, reports):
+        print_line(name, report.terms)
+        if isinstance(report, PairReport):
+            for told in shown.pairs_lines(report):
+                console.print(told, markup=False)
+            if len(report.groups) > 1:
+                console.print(shown.phenomena_table(report.groups))
+            continue
+        for told in shown.choices_lines(report):
+            console.print(told, markup=False)
+        console.print(shown.choices_table(report))
+        groups = report.groups()
+        if len(groups) > 1:
+            console.print(shown.groups_table(groups))
+    if len(reports) == 2:
+        found = compare(*(r.right for _, r in reports))
+        for told in shown.comparison_lines((names[0], names[1]), found):
+            console.print(told, markup=False)

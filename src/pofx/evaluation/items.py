@@ -1,0 +1,240 @@
+"""The items of an evaluation: questions with choices, and minimal pairs, as rows of a table hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pofx.errors import BadValue, require
+from pofx.vocab.vocabulary import to_bytes
+
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(frozen=True)
+class ChoiceItem:
+    """A context, the choices of its continuation, and the right choice.
+
+    Attributes:
+        context: The string before each choice; it may be empty.
+        choices: The strings of which one follows, two or more, no two of them equal.
+        label: The place of the right choice, from 0.
+        id: The name of the item.
+        group: The group of the item, such as a subject; "" for none.
+
+    Right: `ChoiceItem("2 + 2 =", ("3", "4"), 1)`. Wrong: a label counted from 1.
+    """
+
+    context: str
+    choices: tuple[str, ...]
+    label: int
+    id: str = ""
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        _check_different(self.choices, "choices")
+        if not 0 <= self.label < len(self.choices):
+            raise BadValue(
+                f"expected a place from 0 to {len(self.choices) - 1}, got {self.label}",
+                "count the choices from 0",
+                argument="label",
+            )
+        for text in (self.context, *self.choices):
+            to_bytes(text)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A minimal pair: two texts that differ in one respect, of which one is right.
+
+    Attributes:
+        good: The right text.
+        bad: The other text.
+        id: The name of the pair.
+        group: The phenomenon that the texts differ in; "" for none.
+
+    Right: `Pair("The cats sleep.", "The cats sleeps.")`. Wrong: two texts of different content, whose probabilities differ
+    for other reasons.
+    """
+
+    good: str
+    bad: str
+    id: str = ""
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        if self.good == self.bad:
+            raise BadValue(
+                f"expected two different texts, got {self.good!r:.60} twice",
+                "give each pair two texts",
+                argument="bad",
+            )
+        for text in (self.good, self.bad):
+            to_bytes(text)
+
+
+@dataclass(frozen=True)
+class ItemFields:
+    """The names of the fields of a row.
+
+    Attributes:
+        context: The field of the context.
+        choices: The field of the choices: a list of strings, or a string that is such a list in JSON.
+        label: The field of the right choice: its place from 0, or its text.
+        good: The field of the right text of a pair.
+        bad: The field of the other text.
+        group: The field of the group; None for no groups.
+        id: The field of the name; None to number the rows.
+    """
+
+    context: str = "context"
+    choices: str = "choices"
+    label: str = "label"
+    good: str = "good"
+    bad: str = "bad"
+    group: str | None = None
+    id: str | None = None
+
+
+# The fields of BLiMP's files, which are read as they are.
+BLIMP = ItemFields(good="sentence_good", bad="sentence_bad", group="UID")
+
+
+def choice_item(row: Mapping[str, Any], fields: ItemFields = ItemFields(), id: str = "") -> ChoiceItem:
+    """Return the question that a row holds.
+
+    Args:
+        row: The values of the row by the names of their fields.
+        fields: The names of the fields.
+        id: The name of the item where `fields.id` is None.
+
+    Raises:
+        BadValue: A field is missing, or its value is of another kind; the argument of the error is the field.
+    """
+    context = _text(row, fields.context)
+    choices = _choices(row, fields.choices)
+    return ChoiceItem(context, choices, _label(row, fields.label, choices), *_about(row, fields, id))
+
+
+def pair_item(row: Mapping[str, Any], fields: ItemFields = ItemFields(), id: str = "") -> Pair:
+    """Return the minimal pair that a row holds; see `choice_item`."""
+    return Pair(_text(row, fields.good), _text(row, fields.bad), *_about(row, fields, id))
+
+
+def as_items(items: Any, make: Callable[..., ItemT], kind: type[ItemT]) -> list[ItemT]:
+    """Return items of a list of items, or of a table.
+
+    Args:
+        items: Items, mappings, or a table of Arrow, pandas or polars, whose rows have the fields of `ItemFields`.
+        make: The function that makes an item of a row: `choice_item` or `pair_item`.
+        kind: The type of the items.
+
+    Raises:
+        BadValue: The rows hold no items; or the argument is neither a list nor a table.
+    """
+    rows: Any = items
+    if hasattr(items, "__arrow_c_stream__"):
+        rows = require("pyarrow", "data", "a table of Arrow").table(items).to_pylist()
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+        raise BadValue(
+            f"expected a list of items, or a table, got {type(items).__name__}",
+            "pass a list",
+            argument="items",
+        )
+    rows = list(rows)
+    if not rows:
+        raise BadValue("expected at least one item, got none", "pass items", argument="items")
+    return [row if isinstance(row, kind) else _made(row, make, number) for number, row in enumerate(rows)]
+
+
+def _made(row: Any, make: Callable[..., ItemT], number: int) -> ItemT:
+    if not isinstance(row, Mapping):
+        raise BadValue(
+            f"expected an item or a mapping, got {type(row).__name__} at {number:,}",
+            "pass items of one kind",
+            argument="items",
+        )
+    id_, group = str(row.get("id", number)), row.get("group")
+    fields = ItemFields(group=None if group is None else "group")
+    return make(row, fields, id_)
+
+
+def _about(row: Mapping[str, Any], fields: ItemFields, id: str) -> tuple[str, str]:
+    name = id if fields.id is None else str(_value(row, fields.id))
+    return name, "" if fields.group is None else str(_value(row, fields.group))
+
+
+def _value(row: Mapping[str, Any], field: str) -> Any:
+    if field not in row or row[field] is None:
+        raise BadValue("expected a value, got none", "mend the row, or name another field", argument=field)
+    return row[field]
+
+
+def _text(row: Mapping[str, Any], field: str) -> str:
+    value = _value(row, field)
+    if not isinstance(value, str):
+        raise BadValue(
+            f"expected a string, got {value!r:.60}", "mend the row, or name another field", argument=field
+        )
+    return value
+
+
+def _choices(row: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    value = _value(row, field)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = [value]
+    if (
+        not isinstance(value, Sequence)
+        or isinstance(value, str)
+        or not all(isinstance(v, str) for v in value)
+    ):
+        raise BadValue(
+            f"expected a list of strings, got {value!r:.60}",
+            'write the choices as ["one", "two"]',
+            argument=field,
+        )
+    choices = tuple(value)
+    _check_different(choices, field)
+    return choices
+
+
+def _check_different(choices: tuple[str, ...], argument: str) -> None:
+    if len(choices) < 2 or len(set(choices)) < len(choices):
+        raise BadValue(
+            f"expected two or more different choices, got {_shown(choices)}",
+            "give each item choices of which no two are equal",
+            argument=argument,
+        )
+
+
+def _label(row: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> int:
+    """Return the place of the right choice. A string is the text of a choice before it is a number."""
+    value = _value(row, field)
+    if isinstance(value, str):
+        place = int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
+        if value in choices:
+            named = choices.index(value)
+            if place is not None and place < len(choices) and place != named:
+                raise BadValue(
+                    f"expected a label of one meaning, got {value!r}, a place and the text of another choice",
+                    "write the place as a number instead of a string",
+                    argument=field,
+                )
+            return named
+        value = place
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(choices):
+        raise BadValue(
+            f"expected a place from 0 to {len(choices) - 1}, or the text of a choice, got {row[field]!r:.60}",
+            "count the choices from 0",
+            argument=field,
+        )
+    return value
+
+
+def _shown(choices: tuple[str, ...]) -> str:
+    return f"{len(choices)}: {', '.join(repr(c[:20]) for c in choices[:4])}{' …' if len(choices) > 4 else ''}"

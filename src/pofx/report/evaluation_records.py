@@ -1,0 +1,60 @@
+"""Questions with choices, minimal pairs and comparisons as records of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pofx.evaluation.choice_report import ChoiceReport
+from pofx.evaluation.comparison import Comparison
+from pofx.evaluation.pairs import PairReport
+
+
+def evaluation_of_items(report: ChoiceReport | PairReport) -> dict[str, Any]:
+    """Return the record of a report, without its items."""
+    return _pairs(report) if isinstance(report, PairReport) else _choices(report)
+
+
+def comparison_record(names: Sequence[str], found: Comparison) -> dict[str, Any]:
+    """Return the record of a comparison of two models."""
+    return {"first": names[0], "second": names[1], **asdict(found)}
+
+
+def _choices(report: ChoiceReport) -> dict[str, Any]:
+    return {
+        "items": len(report.items),
+        "chance": report.chance,
+        "end": report.end,
+        "neutral": report.neutral,
+        "rules": {
+            r.rule: {
+                "accuracy": r.accuracy,
+                "right": r.right,
+                "low": r.low,
+                "high": r.high,
+                "end_changes": r.end_changes,
+            }
+            for r in report.rules
+        },
+        "groups": {name: {"right": right, "n": n} for name, (right, n) in report.groups().items()},
+        "log_loss_nats": report.calibration.log_loss,
+        "brier": report.brier,
+        "calibration_error": report.calibration.calibration_error,
+        "bits_per_byte": report.bits_per_byte,
+        "undecided": report.undecided,
+        "terms": asdict(report.terms),
+    }
+
+
+def _pairs(report: PairReport) -> dict[str, Any]:
+    return {
+        "pairs": len(report.pairs),
+        "end": report.end,
+        "end_changes": report.end_changes,
+        **{k: v for k, v in asdict(report.whole).items() if k != "group"},
+        "accuracy": report.whole.accuracy,
+        "groups": [{**asdict(g), "accuracy": g.accuracy} for g in report.groups],
+        "begins": [asdict(b) for b in report.begins],
+        "terms": asdict(report.terms),
+    }

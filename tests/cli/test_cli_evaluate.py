@@ -1,0 +1,112 @@
+"""pofx evaluate as a person meets it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Ran
+
+import pofx
+from pofx.evaluation.choices import evaluate_choices
+from pofx.evaluation.items import ChoiceItem, Pair
+from pofx.evaluation.pairs import evaluate_pairs
+
+LINES = ["the cat sat", "the dog ran", "a cat ran", "the cat ran", "a dog sat"]
+ITEMS = [
+    ChoiceItem("the", ("cat", "ran"), 0, group="noun"),
+    ChoiceItem("the cat", ("dog", "sat"), 1, group="verb"),
+    ChoiceItem("a", ("sat", "dog", "cat"), 2, group="noun"),
+]
+PAIRS = [Pair("the cat sat", "cat the sat", group="order"), Pair("a dog ran", "a ran dog", group="order")]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    for name, order in (("model", 3), ("other", 1)):
+        pofx.save(pofx.fit(LINES, pofx.NgramSpec(order=order)), tmp_path / name)
+    rows = [{"context": i.context, "choices": i.choices, "label": i.label, "kind": i.group} for i in ITEMS]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    with (tmp_path / "q.csv").open("w", newline="") as f:
+        writer = csv.writer(f)
+        writer.writerow(["context", "choices", "label", "kind"])
+        writer.writerows([r["context"], json.dumps(r["choices"]), r["label"], r["kind"]] for r in rows)
+    blimp = [{"sentence_good": p.good, "sentence_bad": p.bad, "UID": p.group} for p in PAIRS]
+    (tmp_path / "blimp.jsonl").write_text("".join(json.dumps(r) + "\n" for r in blimp))
+    return tmp_path
+
+
+@pytest.mark.parametrize("file", ["q.jsonl", "q.csv"])
+def test_questions_have_the_numbers_of_python(here: Path, run: Callable[..., Ran], file: str) -> None:
+    own = evaluate_choices(pofx.load(here / "model"), ITEMS)
+    ran = run("evaluate", file, "-m", "model", "--group-field", "kind", "--json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert {name: r["right"] for name, r in told["rules"].items()} == {r.rule: r.right for r in own.rules}
+    assert told["log_loss_nats"] == own.calibration.log_loss
+    assert told["groups"] == {k: {"right": r, "n": n} for k, (r, n) in own.groups().items()}
+    assert told["terms"]["begin_known"] == "trained"
+
+
+def test_pairs_of_blimp_and_a_second_model(here: Path, run: Callable[..., Ran]) -> None:
+    own = [evaluate_pairs(pofx.load(here / name), PAIRS) for name in ("model", "other")]
+    ran = run("evaluate", "blimp.jsonl", "-m", "model", "--against", "other", "--json", "-o", "rows.csv")
+    assert ran.code == 0
+    first, second, both = map(json.loads, ran.out.splitlines())
+    assert [first["right"], second["right"]] == [r.whole.right for r in own]
+    assert first["groups"][0]["group"] == "order"
+    assert both["only_first"] == int((own[0].right & ~own[1].right).sum())
+    with (here / "rows.csv").open() as f:
+        rows = list(csv.DictReader(f))
+    assert [r["model"] for r in rows] == ["model", "model", "other", "other"]
+    assert [float(r["margin_nats"]) for r in rows] == [x for r in own for x in r.margins()]
+    shown = run("evaluate", "blimp.jsonl", "-m", "model", "--against", "other")
+    for word in ("pairs", "mean margin", "EOS", "model less other", "McNemar", "x0 <s>"):
+        assert word in shown.out
+
+
+def test_rows_of_questions_can_be_written(here: Path, run: Callable[..., Ran]) -> None:
+    assert run("evaluate", "q.jsonl", "-m", "model", "-o", "rows.jsonl").code == 0
+    rows = [json.loads(line) for line in (here / "rows.jsonl").read_text().splitlines()]
+    assert len(rows) == sum(len(i.choices) for i in ITEMS)
+    assert [r["text"] for r in rows if r["right"]] == [i.choices[i.label] for i in ITEMS]
+
+
+def test_bad_rows_are_named_and_the_others_counted(here: Path, run: Callable[..., Ran]) -> None:
+    with (here / "q.jsonl").open("a") as f:
+        f.write(
+            '{"context": "a", "choices": ["b"], "label": 0}\n{"context": 3, "choices": ["b", "c"], "label": 0}\n'
+        )
+    ran = run("evaluate", "q.jsonl", "-m", "model", "--json")
+    assert ran.code == 1
+    assert json.loads(ran.out)["items"] == len(ITEMS)
+    assert "q.jsonl:4: choices: expected two or more different choices" in ran.err
+    assert "q.jsonl:5" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["a.jsonl"],
+            "expected fields 'context' and 'choices' and 'label', or 'good' and 'bad', got only 'a'",
+        ),
+        (["nowhere.jsonl"], "expected a file"),
+        (["-"], "--items: expected with standard input"),
+        (["q.jsonl", "--begins"], "--begins: expected only with pairs"),
+        (["blimp.jsonl", "--between", "x"], "--between: expected only with choices"),
+        (["q.jsonl", "--items", "pairs"], "good"),
+        (["q.jsonl", "-o", "q.jsonl"], "q.jsonl"),
+    ],
+)
+def test_refusals_say_what_to_do(
+    here: Path, run: Callable[..., Ran], arguments: list[str], said: str
+) -> None:
+    (here / "a.jsonl").write_text('{"a": 1}\n')
+    ran = run("evaluate", *arguments, "-m", "model")
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.out == ""
