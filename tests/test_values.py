@@ -83,6 +83,11 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
     ),
     ("connect", "begin"): (lambda v: pofx.connect("http://127.0.0.1:9", begin=v), "token"),
     ("connect", "seconds"): (lambda v: pofx.connect("http://127.0.0.1:9", seconds=v), "real"),
+    ("ChoiceItem", "label"): (lambda v: pofx.ChoiceItem("a", ("b", "c"), v), "whole"),
+    ("compare", "seed"): (
+        lambda v: pofx.compare(np.ones(3, dtype=bool), np.zeros(3, dtype=bool), v),
+        "whole",
+    ),
     ("audit", "seed"): (lambda v: pofx.audit(LM, TEXTS, seed=v), "whole"),
     ("compress", "lanes"): (lambda v: pofx.compress(LM, "ab", lanes=v), "whole or None"),
     ("compression", "lanes"): (lambda v: pofx.compression(LM, "ab", lanes=v), "whole or None"),
@@ -158,7 +163,7 @@ MADE = {
     "Marginal",
 }
 MADE |= {"MixturePosterior", "Next", "Outcome", "Scored", "State", "Terms", "Trace", "Word", "Worded"}
-MADE |= {"Scorer", "QualityFilter", "Judgement"}
+MADE |= {"Scorer", "QualityFilter", "Judgement", "Comparison"}
 # A mapping of tokens to ids is checked as a vocabulary is; regions of `words` are checked as spans of its texts. The
 # functions of `from_callable` take and return numbers.
 ELSEWHERE = {("SubwordVocab", "vocab"), ("words", "units")}

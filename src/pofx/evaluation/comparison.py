@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.statistics.clusters import bootstrap_mean
 from pofx.algorithms.statistics.proportions import mcnemar
 from pofx.errors import BadValue
+from pofx.values import check_whole_number
 
 DRAWS = 2000
 
@@ -49,7 +50,7 @@ def compare(first: NDArray[np.bool_], second: NDArray[np.bool_], seed: int = 0) 
         The comparison.
 
     Raises:
-        BadValue: The items are none, or not as many for both models.
+        BadValue: The items are none, or not as many for both models; or the seed is no whole number.
 
     Right: `compare(a.right, b.right)` of two reports on the same pairs. Wrong: two intervals that overlap as evidence of
     no difference, since the answers to one item depend on each other.
@@ -63,6 +64,10 @@ def compare(first: NDArray[np.bool_], second: NDArray[np.bool_], seed: int = 0) 
     gain = first.astype(np.float64) - second.astype(np.float64)
     b, c = int(np.sum(gain > 0)), int(np.sum(gain < 0))
     low, high = bootstrap_mean(
-        gain, np.arange(len(gain), dtype=np.int64), 0.95, DRAWS, np.random.default_rng(seed)
+        gain,
+        np.arange(len(gain), dtype=np.int64),
+        0.95,
+        DRAWS,
+        np.random.default_rng(check_whole_number("seed", seed)),
     )
     return Comparison(len(gain), b, c, float(gain.mean()), low, high, mcnemar(b, c))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pofx.errors import BadValue, require
+from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 ItemT = TypeVar("ItemT")
@@ -35,12 +36,7 @@ class ChoiceItem:
 
     def __post_init__(self) -> None:
         _check_different(self.choices, "choices")
-        if not 0 <= self.label < len(self.choices):
-            raise BadValue(
-                f"expected a place from 0 to {len(self.choices) - 1}, got {self.label}",
-                "count the choices from 0",
-                argument="label",
-            )
+        check_whole_number("label", self.label, 0, len(self.choices) - 1, advice="count the choices from 0")
         for text in (self.context, *self.choices):
             to_bytes(text)
 
