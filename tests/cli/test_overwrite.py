@@ -25,6 +25,7 @@ MADE = {
     ("marginal", "html_path"): "marginal --text a -m model --html OUT",
     ("infill", "html_path"): "infill --suffix a -m model -n 8 --max-tokens 2 --html OUT",
 }
+MADE["evaluate", "out"] = "evaluate pairs.jsonl -m model -o OUT"
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"
 MADE["fit", "save_held_out"] = "fit IN -o NEW --order 2 --held-out 0.5 --save-held-out OUT"
 MADE["filter fit", "out"] = "filter fit sample.txt --order 1 -o OUT"
@@ -37,6 +38,7 @@ MADE = {output: command for output, command in MADE.items() if command}
 ENDINGS = {
     ("corpus", "out"): ".parquet",
     ("score", "out"): ".csv",
+    ("evaluate", "out"): ".csv",
     ("words", "out"): ".csv",
     ("classify predict", "out"): ".jsonl",
 }
@@ -56,6 +58,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     Path("in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in ROWS))
     Path("sample.txt").write_text("".join(f"the cat sat on {k} mats\n" for k in range(60)))
+    Path("pairs.jsonl").write_text('{"good": "the cat sat", "bad": "cat the sat"}\n')
     for made in (
         "filter fit sample.txt --order 1 -o quality",
         "fit in.jsonl --order 2 -o model",

@@ -18,7 +18,7 @@ from pofx.files.urls import check_local, local_path
 
 # The parameters of all verbs that name inputs: files, directories and models. A model may have another name than a path.
 READ = (
-    *("file", "files", "test_files", "chat", "directory", "model", "model_name", "names", "reference"),
+    *("file", "files", "test_files", "chat", "directory", "model", "model_name", "names", "reference", "against"),
     *("languages", "good", "bad"),
 )
 # The endings of a model's files. Writing over such a file in an input directory would damage the model.
