@@ -132,7 +132,8 @@ class ChoiceReport(Shown, HasTable):
         """Whether each item is answered right by "log-p", `[n]`."""
         answers = self.answers()
         assert answers is not None  # noqa: S101  (ours: "log-p" is always defined)
-        return answers == self.labels
+        right: NDArray[np.bool_] = answers == self.labels
+        return right
 
     @property
     def terms(self) -> Terms:
