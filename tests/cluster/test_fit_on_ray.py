@@ -102,17 +102,6 @@ def cluster_cpus() -> float:
     return float(ray.available_resources().get("CPU", 0))
 
 
-def test_an_error_in_an_actor_is_told(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wrong(on_ray.RayHelper):
-        def take_part(self, rank: int, size: int, host: str, port: int) -> None:
-            super().take_part(rank + 7, size, host, port)
-
-    monkeypatch.setattr(on_ray, "RayHelper", Wrong)
-    monkeypatch.setattr(on_ray, "PATIENCE", on_ray.PATIENCE / 100)
-    with pytest.raises(BadValue, match=r"got worker \d of 2 \(node .*\), which ended \(.*\), after step 0"):
-        fit(2, ray=cluster.address)
-
-
 def command(out: Path, *options: str) -> list[str]:
     said = ["fit", "corpus.txt", "-o", str(out), "--family", "transformer", "--layers", "1", "--width", "16"]
     return [
