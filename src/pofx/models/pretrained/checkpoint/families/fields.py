@@ -11,7 +11,8 @@ from pofx.models.pretrained.checkpoint.architecture import Activation
 # Fields that decide no probability: for training, for generation, for tokens, and for other uses of a model.
 _INERT = (
     # the identity of the model and its files
-    "model_type architectures transformers_version dtype torch_dtype _name_or_path name_or_path attn_implementation "
+    "model_type architectures transformers_version dtype torch_dtype _name_or_path name_or_path _model_name_or_path "
+    "attn_implementation "
     "_attn_implementation _attn_implementation_autoset auto_map transformers.js_config torchscript use_bfloat16 "
     "is_llama_config unsloth_fixed unsloth_version init_device init_config verbose tokenizer_name tokenizer_class "
     # tokens
