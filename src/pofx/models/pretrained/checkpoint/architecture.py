@@ -63,19 +63,13 @@ class Experts:
         chosen: The number of experts that read a token.
         scores: The function of the router's logits over all experts, or the softmax over the chosen experts alone.
         renormalised: Whether the weights of the chosen experts are divided by their sum.
-        factor: The factor of the weights.
-        groups: The number of groups of experts ("sigmoid"), of which the best `open_groups` are open to a token.
-        open_groups: The number of open groups.
         shared: Whether a shared expert reads every token, too.
     """
 
     count: int
     chosen: int
-    scores: Literal["softmax", "sigmoid", "softmax of chosen"] = "softmax"
+    scores: Literal["softmax", "softmax of chosen"] = "softmax"
     renormalised: bool = False
-    factor: float = 1.0
-    groups: int = 1
-    open_groups: int = 1
     shared: bool = False
 
 
@@ -124,7 +118,6 @@ class Stored:
         norm_after_attention: The norm of the sum after the attention (OPT-350m).
         norm_after_mlp: The norm of the sum after the MLP (OPT-350m).
         router: The matrix of the router of experts.
-        router_bias: The numbers that are added to the scores for the choice only (DeepSeek V3).
         expert: The name before the tensors of expert {}.
         expert_up: The matrices of gate and up of an expert.
         expert_down: The matrix after the activation of an expert.
@@ -160,7 +153,6 @@ class Stored:
     norm_after_attention: str | None = None
     norm_after_mlp: str | None = None
     router: str = "mlp.gate"
-    router_bias: str | None = None
     expert: str = "mlp.experts.{}."
     expert_up: tuple[str, ...] = ("gate_proj", "up_proj")
     expert_down: str = "down_proj"

@@ -19,7 +19,7 @@ from pofx.lm.trace import Ints
 from pofx.models.pretrained.inference.decoder import Decoder
 from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.prefixes import Prefixes
-from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weights_of
+from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores
 from pofx.models.threads import threads_for
 
 PASS = 1024  # nodes that go through the network together
@@ -155,7 +155,7 @@ class _PoolAttention:
                 hidden = hidden | (c.at <= edge)
                 table[..., :t].masked_fill_(torch.arange(t) <= edge, -torch.inf)
             table[..., t:].masked_fill_(hidden, -torch.inf)
-            p = weights_of(table, rule).view(scores.shape)
+            p = torch.softmax(table, -1).view(scores.shape)
             found = torch.bmm(p[..., :t], trunk_v) + torch.bmm(p[..., t:], values)
             out[c.lo : c.hi] = found.view(kv, heads // kv, m, dim).permute(2, 0, 1, 3).reshape(m, -1)
         return out

@@ -17,31 +17,20 @@ from pofx.models.pretrained.checkpoint.architecture import Experts
 from pofx.models.pretrained.inference.mlp import Mlp
 
 
-def route(logits: Tensor, rule: Experts, correction: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def route(logits: Tensor, rule: Experts) -> tuple[Tensor, Tensor]:
     """Return the experts of each token and their weights, both `[n, k]`, from the logits `[n, E]` of a router.
 
-        weights = f(logits)[chosen] · factor, or the same divided by their sum
+        weights = softmax(logits)[chosen], or the same divided by their sum, or softmax(logits[chosen])
 
     Args:
         logits: The logits of the router, float32.
-        rule: The number of experts of a token, and the function f.
-        correction: `[E]`, numbers that are added to the scores for the choice alone; None for no such numbers.
+        rule: The number of experts of a token, and the function of the logits.
     """
     if rule.scores == "softmax of chosen":
         best, chosen = logits.topk(rule.chosen, -1)
         return chosen, torch.softmax(best, -1)
-    scores = logits.sigmoid() if rule.scores == "sigmoid" else torch.softmax(logits, -1)
-    ranked = scores if correction is None else scores + correction
-    if rule.groups > 1:
-        each = ranked.view(len(ranked), rule.groups, -1)
-        open_groups = each.topk(2, -1)[0].sum(-1).topk(rule.open_groups, -1)[1]
-        shut = torch.ones(each.shape[:2], dtype=torch.bool).scatter_(1, open_groups, False)
-        ranked = each.masked_fill(shut[..., None], -torch.inf).view(ranked.shape)
-    chosen = ranked.topk(rule.chosen, -1)[1]
-    weights = scores.gather(1, chosen)
-    if rule.renormalised:
-        weights = weights / weights.sum(-1, keepdim=True)
-    return chosen, weights * rule.factor
+    weights, chosen = torch.softmax(logits, -1).topk(rule.chosen, -1)
+    return chosen, weights / weights.sum(-1, keepdim=True) if rule.renormalised else weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +40,6 @@ class ExpertMixture:
     Attributes:
         rule: How experts are chosen and weighed.
         router: `[E, d]`, in float32 whatever the dtype, since a near tie decides which experts compute.
-        correction: `[E]`, as in `route`.
         experts: The experts.
         shared: The expert that reads every token; None for no such expert.
         shared_gate: `[1, d]`, whose sigmoid is the weight of the shared expert; None for weight 1.
@@ -59,14 +47,13 @@ class ExpertMixture:
 
     rule: Experts
     router: Tensor
-    correction: Tensor | None
     experts: tuple[Mlp, ...]
     shared: Mlp | None
     shared_gate: Tensor | None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Compute the mixture of `x[n, d]`, in float32; each expert reads all of its tokens at once."""
-        chosen, weights = route(F.linear(x, self.router), self.rule, self.correction)
+        chosen, weights = route(F.linear(x, self.router), self.rule)
         if self.shared is None:
             out = torch.zeros_like(x)
         else:

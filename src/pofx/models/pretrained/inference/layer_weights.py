@@ -138,11 +138,8 @@ class LayerWeights:
             names = [at + stored.expert.format(e) for e in every]
             experts = tuple(self._mlp(name, stored.expert_up, stored.expert_down) for name in names)
         gate = None if stored.shared_gate is None else self._matrix(at + stored.shared_gate).float()
-        bias = (
-            None if stored.router_bias is None else self.weights[self.base + at + stored.router_bias].float()
-        )
         shared = self._mlp(at + stored.shared, stored.expert_up, stored.expert_down) if rule.shared else None
-        return ExpertMixture(rule, self._matrix(at + stored.router).float(), bias, experts, shared, gate)
+        return ExpertMixture(rule, self._matrix(at + stored.router).float(), experts, shared, gate)
 
     def _of_matrices(self, up: Tensor, down: Tensor) -> Mlp:
         s = self.shape

@@ -17,7 +17,7 @@ from torch import Tensor
 from pofx.lm.trace import Ints
 from pofx.models.append_only import SharedBuffer
 from pofx.models.pretrained.inference.decoder import Decoder
-from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weights_of
+from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores
 
 # Tokens of a long prefix that are read at a time, so that their scores against all earlier tokens stay small.
 STEP = 256
@@ -180,7 +180,7 @@ class _StateAttention:
         mask = self._mask(rule.window, shared)
         if mask is not None:
             table.add_(mask[:, None, None])
-        p = weights_of(table, rule).view(scores.shape)
+        p = torch.softmax(table, -1).view(scores.shape)
         out = torch.matmul(p[..., shared:], values)
         if shared:
             over = torch.matmul(p[..., :shared].transpose(0, 1).reshape(kv, -1, shared), trunk_values)

@@ -1,4 +1,4 @@
-"""The rule by which scores of queries and keys become weights of values: cap, slopes, windows and sinks."""
+"""The rule by which scores of queries and keys become weights of values: cap, slopes and window."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from pofx.errors import require
 
 require("torch", "hf", "a pretrained model")
 
-import torch
 from torch import Tensor
 
 
@@ -23,13 +22,11 @@ class ScoreRule:
         window: How many keys a query sees, its own included; None for all earlier keys.
         cap: The c of c·tanh(z/c); None for no cap.
         slopes: `[H]`, the slope of each head in nats a token (ALiBi); None for no slopes.
-        sinks: `[H]`, the score of a key without a value, for each head; None for no such key.
     """
 
     window: int | None = None
     cap: float | None = None
     slopes: Tensor | None = None
-    sinks: Tensor | None = None
 
 
 def shape_scores(table: Tensor, rule: ScoreRule, distance: Tensor | None) -> None:
@@ -45,11 +42,3 @@ def shape_scores(table: Tensor, rule: ScoreRule, distance: Tensor | None) -> Non
     if rule.slopes is not None and distance is not None:
         kv, group = table.shape[-4:-2]
         table.add_(rule.slopes.view(kv, group, 1, 1) * distance)
-
-
-def weights_of(table: Tensor, rule: ScoreRule) -> Tensor:
-    """Return the softmax of scores `[…, K, G, n, t]` over the keys and the sink of each head."""
-    if rule.sinks is None:
-        return torch.softmax(table, -1)
-    sinks = rule.sinks.view(*table.shape[-4:-2], 1, 1).expand(*table.shape[:-1], 1)
-    return torch.softmax(torch.cat([table, sinks], -1), -1)[..., :-1]
