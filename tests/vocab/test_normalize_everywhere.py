@@ -50,6 +50,7 @@ REFUSED: dict[str, list[str]] = {
 }
 ELSEWHERE = {
     "audit",
+    "evaluate",
     "corpus",
     "decompress",
     "classify predict",
@@ -152,6 +153,17 @@ def test_a_classifier_that_was_made_without(home: Path, tmp_path: Path) -> None:
         pofx.BadValue, match="normalize: expected a model that reads texts as they are for a classifier"
     ):
         pofx.GenerativeClassifier.load(tmp_path / "made", lm)
+
+
+def test_choices_and_pairs(home: Path) -> None:
+    strict, lm = pofx.load(home), pofx.load(home, normalize=True)
+    a = pofx.evaluate_choices(lm, [pofx.ChoiceItem("The", ("Cat", "SAT on"), 0)])
+    b = pofx.evaluate_choices(strict, [pofx.ChoiceItem("the", ("cat", "sat on"), 0)])
+    assert a.items[0].log_p.tolist() == b.items[0].log_p.tolist()
+    assert (a.terms.normalized, b.terms.normalized) == ("Lowercase", "")
+    ours = pofx.evaluate_pairs(lm, [pofx.Pair("The Cat", "CAT the")])
+    theirs = pofx.evaluate_pairs(strict, [pofx.Pair("the cat", "cat the")])
+    assert ours.margins().tolist() == theirs.margins().tolist()
 
 
 def corpus(texts: list[str]) -> Corpus:

@@ -116,6 +116,10 @@ class Everything(Vocab):
     def encode_many(self, texts: Sequence[str | bytes]) -> list[np.ndarray]:
         return [np.append(super(Everything, self).encode_array(t), 2) for t in texts]
 
+    def encode_joined(self, texts: Sequence[str | bytes]) -> tuple[np.ndarray, np.ndarray]:
+        ids, lengths = super().encode_joined(texts)
+        return ids[::-1], lengths
+
     def decode(self, ids: Sequence[int]) -> bytes:
         return super().decode(ids)[::-1]
 
@@ -165,6 +169,7 @@ READ: dict[str, Callable[[Vocab], object]] = {
     "encode": lambda v: v.encode("ABC"),
     "encode_array": lambda v: v.encode_array("abc").tolist(),
     "encode_many": lambda v: [ids.tolist() for ids in v.encode_many(["abc", ""])],
+    "encode_joined": lambda v: [part.tolist() for part in v.encode_joined(["abc", ""])],
     "decode": lambda v: v.decode([0, 1]),
     "pieces": lambda v: v.pieces([0, 1]),
     "spans": lambda v: v.spans([0, 1], "ab").tolist(),

@@ -91,6 +91,10 @@ class VocabWrapper(Vocab):
         """Return the ids that the inner vocabulary gives each text."""
         return self.vocab.encode_many(texts)
 
+    def encode_joined(self, texts: Sequence[str | bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the ids that the inner vocabulary gives all texts, and their numbers."""
+        return self.vocab.encode_joined(texts)
+
     def decode(self, ids: Sequence[int]) -> bytes:
         """Return the bytes that the ids spell in the inner vocabulary; EOS spells nothing."""
         return self.vocab.decode([i for i in ids if i != self.end])
