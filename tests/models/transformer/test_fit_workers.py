@@ -313,6 +313,38 @@ def test_a_worker_that_is_lost_in_the_optimiser_changes_nothing() -> None:
     assert all(torch.equal(t, before[name]) for name, t in state.items())
 
 
+def test_a_signal_waits_for_the_checkpoint_of_a_fit_that_lost_a_worker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """torchrun tells process 0 to end as soon as it finds another process dead, which is when process 0 saves."""
+    advance, save = FitState.advance, FitState.save
+    ended: list[int] = []
+
+    def lose(fit: FitState) -> None:
+        if fit.step == 2:
+            raise LostWorker("no answer")
+        advance(fit)
+
+    def told_to_end(fit: FitState, *arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        save(fit, *arguments)  # type: ignore[arg-type]
+
+    def end(number: int, frame: object) -> None:
+        ended.append(number)
+        raise SystemExit(1)
+
+    monkeypatch.setattr(FitState, "advance", lose)
+    monkeypatch.setattr(FitState, "save", told_to_end)
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(BadValue, match="after step 2"):
+            train(corpus(150), FIT, CHARS, checkpoint=tmp_path / "c")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended == []
+    assert (tmp_path / "c").exists()
+
+
 def test_the_place_in_a_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {"RANK": "1", "WORLD_SIZE": "4", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
     assert Torchrun.of({}) is None

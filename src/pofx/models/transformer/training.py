@@ -97,8 +97,6 @@ def train(
                 fit.restore(checkpoint, same)
             curve = _take_steps(fit, progress, checkpoint, same)
         except LostWorker as e:
-            if fit is not None and checkpoint is not None and fit.step:
-                fit.save(checkpoint, same)  # of the latest whole step
             raise _lost(crew.describe_loss(str(e)), fit, checkpoint) from None
     if fit.best_weights:
         fit.net.load_state_dict(fit.best_weights)
@@ -135,8 +133,14 @@ def _take_steps(
     """Take the steps that are left, and write the last checkpoint."""
     copy_state(fit)
     with threads_for(fit.spec.width), flush_denormals(), catch_interrupts() as stopped:
-        curve, early = _run(fit, progress, checkpoint, same, stopped)
-        _save(fit, checkpoint, same)
+        try:
+            curve, early = _run(fit, progress, checkpoint, same, stopped)
+            _save(fit, checkpoint, same)
+        except LostWorker:
+            # Of the latest whole step. SIGTERM waits: torchrun sends it when it finds another process dead.
+            if checkpoint is not None and fit.step:
+                fit.save(checkpoint, same)
+            raise
     if early:
         raise Interrupted(fit.step, fit.fraction, checkpoint)
     return curve
