@@ -1,1 +1,1 @@
-"""Questions with choices, and minimal pairs: which string of several a model holds for more probable."""
+"""Questions with choices, and minimal pairs: the string of several that a model gives the highest probability."""

@@ -22,24 +22,24 @@ from pofx.units import bits_per_byte
 Floats = NDArray[np.float64]
 Rule = Literal["log-p", "per-byte", "per-token", "pmi"]
 RULES: tuple[Rule, ...] = ("log-p", "per-byte", "per-token", "pmi")
-# Numbers nearer than this, nats, are equal: sums in another order differ by 1e-12.
+# Two numbers of choices that differ by less are equal, nats: sums in another order differ by 1e-12.
 TIED = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredItem:
-    """The numbers of one item, an entry a choice.
+    """The numbers of one item; each array has an entry for each of the K choices.
 
     Attributes:
         item: The question.
-        log_p: log P(choice | context), nats, `[K]`; all texts that begin so, without an EOS term.
+        log_p: log P(choice | context), nats, `[K]`, of all texts that begin with context and choice: no EOS term.
         log_end: log p(EOS | context, choice), nats, `[K]`; None for a model without EOS.
-        log_alone: log P(choice | neutral context), nats, `[K]`; None where it was not asked for, or is not defined.
-        low: A lower bound of `log_p`, `[K]`; equal to `log_p` where nothing was left out.
-        high: An upper bound of `log_p`, `[K]`.
-        tokens: The tokens of each choice, `[K]`.
-        bytes: The bytes of each choice, without the string between context and choice, `[K]`.
-        terms: The terms of `log_p`.
+        log_alone: log P(choice | neutral context), nats, `[K]`; None where "pmi" was not requested or is not defined.
+        low: A lower bound of `log_p`, nats, `[K]`; equal to `log_p` where no spelling was left out.
+        high: An upper bound of `log_p`, nats, `[K]`.
+        tokens: The number of tokens of each choice, with the string between context and choice, `[K]`.
+        bytes: The number of bytes of each choice, without the string between context and choice, `[K]`.
+        terms: The terms of `log_p` of the right choice.
     """
 
     item: ChoiceItem
@@ -53,11 +53,14 @@ class ScoredItem:
     terms: Terms
 
     def values(self, rule: Rule, end: bool) -> Floats | None:
-        """Return the number of each choice by a rule, `[K]`; None where the rule is not defined.
+        """Return the number of each choice by a rule, `[K]`: nats, nats a byte, or nats a token.
 
         Args:
             rule: "log-p", "per-byte", "per-token" or "pmi", as in `evaluate_choices`.
-            end: Whether EOS counts. PMI never counts EOS.
+            end: Whether log p(EOS | context, choice) counts. EOS is then one more token and no byte. "pmi" never counts EOS.
+
+        Returns:
+            The numbers; None for "pmi" without `log_alone`, and for EOS of a model without EOS.
         """
         if rule == "pmi":
             return None if self.log_alone is None else _difference(self.log_p, self.log_alone)
@@ -75,12 +78,12 @@ class RuleResult:
 
     Attributes:
         rule: The rule.
-        right: How many items are answered right.
-        n: How many items there are.
-        low: The lower end of the 95 % interval of the accuracy (Wilson).
-        high: The upper end.
-        end_changes: How many answers are another choice if EOS is treated the other way; None for a rule or a model
-            without this question.
+        right: The number of items that are answered right.
+        n: The number of items.
+        low: The lower end of the 95 % interval of the accuracy (Wilson), a share.
+        high: The upper end of this interval.
+        end_changes: The number of items whose answer changes if EOS counts where it did not, or the reverse; None for
+            "pmi", and for a model without EOS.
     """
 
     rule: Rule
@@ -103,8 +106,8 @@ class ChoiceReport(Shown, HasTable):
     Attributes:
         items: The numbers of each question.
         end: Whether EOS counts after a choice.
-        neutral: The context of `log_alone`; None where PMI was not asked for.
-        no_pmi: Why PMI is not defined; "" where it is.
+        neutral: The context of `log_alone`; None where "pmi" was not requested or is not defined.
+        no_pmi: The reason why there is no "pmi"; "" where there is.
     """
 
     items: tuple[ScoredItem, ...]
@@ -113,9 +116,13 @@ class ChoiceReport(Shown, HasTable):
     no_pmi: str = ""
 
     def answers(self, rule: Rule = "log-p", end: bool | None = None) -> NDArray[np.int64] | None:
-        """Return the chosen place of each item, `[n]`; None for an undefined rule.
+        """Return the place of the chosen choice of each item, from 0, `[n]`; None for an undefined rule.
 
-        An item has no answer, −1, where each choice is impossible, or where the best numbers are equal.
+        An item whose choices are all impossible, or whose two best numbers are equal, has the place −1 and no answer.
+
+        Args:
+            rule: The rule, as in `evaluate_choices`.
+            end: Whether EOS counts; None for the `end` of the report.
         """
         out = []
         for scored in self.items:
@@ -142,7 +149,7 @@ class ChoiceReport(Shown, HasTable):
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        """The right place of each item, `[n]`."""
+        """The place of the right choice of each item, from 0, `[n]`."""
         return np.array([s.item.label for s in self.items], dtype=np.int64)
 
     @cached_property
@@ -161,14 +168,15 @@ class ChoiceReport(Shown, HasTable):
 
     @property
     def chance(self) -> float:
-        """The expected accuracy of a choice at random: the mean of 1 / K."""
+        """The expected accuracy of a choice at random, a share: the mean of 1 / K."""
         return math.fsum(1 / len(s.item.choices) for s in self.items) / len(self.items)
 
     @cached_property
     def log_posterior(self) -> Floats:
-        """Log P(choice | context, one of the choices follows), `[n, most choices]`; −∞ beyond an item's own choices.
+        """Log P(choice | context, one of the choices follows), nats, `[n, m]`, where m is the largest K of all items.
 
-        An item whose choices are all impossible has the uniform distribution.
+        An item with fewer choices has −∞ in the columns after them. An item whose choices are all impossible has the
+        uniform distribution.
         """
         out = np.full((len(self.items), max(len(s.item.choices) for s in self.items)), -np.inf)
         for row, scored in zip(out, self.items):
@@ -181,12 +189,12 @@ class ChoiceReport(Shown, HasTable):
 
     @cached_property
     def calibration(self) -> Evaluation:
-        """Log-loss and calibration of the posterior."""
+        """The log-loss, in nats an item, and the calibration of the posterior."""
         return evaluate(self.log_posterior, self.labels)
 
     @property
     def brier(self) -> float:
-        """The mean of Σ_k (P(k) − 1[k is right])², from 0 to 2 (Brier 1950)."""
+        """The mean over items of Σ_k (P(k) − 1[k is right])² of the posterior P, from 0 to 2 (Brier 1950)."""
         p = np.exp(self.log_posterior)
         p[np.arange(len(p)), self.labels] -= 1.0
         return float((p**2).sum(axis=1).mean())
@@ -199,7 +207,7 @@ class ChoiceReport(Shown, HasTable):
 
     @property
     def undecided(self) -> int:
-        """How many answers by "log-p" the bounds of log P leave open."""
+        """The number of answers by "log-p" that the bounds `low` and `high` leave open; the bounds have no EOS term."""
         out = 0
         for s in self.items:
             best = int(np.argmax(s.log_p))
@@ -208,7 +216,10 @@ class ChoiceReport(Shown, HasTable):
         return out
 
     def groups(self, rule: Rule = "log-p") -> dict[str, tuple[int, int]]:
-        """Return how many items are right, and how many there are, for each group, in the order of first appearance."""
+        """Return the number of right items and the number of items of each group, in the order of first appearance.
+
+        An undefined rule has no groups.
+        """
         found = self.answers(rule)
         out: dict[str, tuple[int, int]] = {}
         for s, at in zip(self.items, [] if found is None else found.tolist()):

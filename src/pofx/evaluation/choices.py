@@ -1,4 +1,4 @@
-"""Questions with choices: which continuation of a context a model holds for the most probable."""
+"""Questions with choices: the continuation of a context that a model gives the highest probability."""
 
 from __future__ import annotations
 
@@ -32,34 +32,39 @@ def evaluate_choices(
 ) -> ChoiceReport:
     """Let a model choose among continuations of a context.
 
-        log-p      log P(choice | context), so the choice of the largest P(choice | context, one of the choices follows)
+        log-p      log P(choice | context), nats
         per-byte   log P(choice | context) / bytes of the choice
         per-token  log P(choice | context) / tokens of the choice
         pmi        log P(choice | context) − log P(choice | neutral)
 
-    Only "log-p" is the answer of the distribution itself, so this rule has a posterior, a log-loss and a calibration. The
-    sum over more bytes is smaller, so "per-byte" is used where the choices are sentences of different lengths. "pmi"
-    removes how common a choice is without the context (Holtzman et al. 2021).
+    By each rule the answer is the choice with the largest number. By "log-p" this choice also has the largest posterior
+    P(choice | context, one of the choices follows), so only this rule has a log-loss and a calibration. log P falls
+    with each byte of a choice, so "per-byte" suits choices that are sentences of different lengths. "pmi" takes away how common a
+    choice is without the context (Holtzman et al. 2021).
 
     Args:
         lm: The model.
         items: The questions, at least one: a list of `ChoiceItem` or of mappings, or a table of Arrow, pandas or polars with
-            the columns `context`, `choices` and `label`, and if there are, `id` and `group`.
+            the columns `context`, `choices` and `label`. The columns `id` and `group` may be absent; `id` is then the
+            number of the row, from 0.
         end: Whether EOS counts after a choice. Without EOS a choice is the beginning of a text: the choice "A" is never less
             probable than "A and B". With EOS the text ends after the choice, which models of long texts seldom expect.
-        between: The string that joins a context and a choice, where the context is not empty and neither has white space
-            there.
-        neutral: The context of the choices alone, for "pmi": "" for the beginning of a text, which needs x0; None to leave
-            "pmi" out.
+        between: The string that joins a context and a choice. The string is left out if the context is empty, ends in
+            white space, or the choice begins with white space.
+        neutral: The context of the choices alone, for "pmi"; None to leave "pmi" out. By default, "", a choice alone stands
+            at the beginning of a text. For a model without x0 "pmi" is then left out, and `no_pmi` of the report says so.
         boundary: The join of the context and a choice, as in `score`.
 
     Returns:
-        The report. Numbers of a choice include the string `between`.
+        The report. The string `between` counts in log P and in the tokens of a choice, and not in the bytes of the choice.
 
     Raises:
         BadValue: There is no item, or a row holds none.
+        NotText: A string of a row has a lone surrogate.
+        MissingExtra: `items` is a table of Arrow, pandas or polars, and pyarrow is not installed.
         NoEOS: `end` is True, and the model has no EOS.
-        PofxError: The errors of `score`.
+        NoBOS: The model has no x0, and a context is empty.
+        PofxError: The other errors of `score`.
 
     Right: `evaluate_choices(lm, [ChoiceItem("The sky is", ("blue", "loud"), 0)]).rules[0].accuracy`. Wrong: comparing
     accuracies with another tool's without its rule, its `between`, and its x0.
@@ -117,13 +122,13 @@ def _alone(
 
 
 def _joined(context: str, choice: str, between: str) -> str:
-    """Return the choice as it follows the context."""
+    """Return the choice with the string `between` before it, where this string is needed."""
     apart = not context or context[-1].isspace() or choice[:1].isspace()
     return choice if apart else between + choice
 
 
 def _tokens(lm: LM, record: Scored) -> int:
-    """Return the tokens of a text after its prefix; where the join counted bytes, of the spelling of `encode`."""
+    """Return the number of tokens of a text after its prefix; where the join counted bytes, that of `encode`."""
     if record.terms.boundary != "exact":
         return len(record.tokens)
     return len(lm.vocab.continuation.encode(record.text))

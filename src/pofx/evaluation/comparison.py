@@ -1,4 +1,4 @@
-"""Two models on the same items: the difference of their accuracies, and whether it may be chance."""
+"""Two models on the same items: the difference of their accuracies, and whether chance may explain this difference."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Comparison:
     """The answers of two models to the same items.
 
     Attributes:
-        n: How many items there are.
-        only_first: How many items only the first model answers right.
-        only_second: How many items only the second model answers right.
-        difference: The accuracy of the first model less that of the second.
+        n: The number of items.
+        only_first: The number of items that only the first model answers right.
+        only_second: The number of items that only the second model answers right.
+        difference: The accuracy of the first model less that of the second, from −1 to 1.
         low: The lower end of the 95 % interval of `difference`, by a bootstrap of items.
-        high: The upper end.
+        high: The upper end of this interval.
         p_value: The p-value of McNemar's exact test.
     """
 
@@ -50,10 +50,10 @@ def compare(first: NDArray[np.bool_], second: NDArray[np.bool_], seed: int = 0) 
         The comparison.
 
     Raises:
-        BadValue: The items are none, or not as many for both models; or the seed is no whole number.
+        BadValue: There is no item, the two arrays differ in length, or the seed is no whole number.
 
-    Right: `compare(a.right, b.right)` of two reports on the same pairs. Wrong: two intervals that overlap as evidence of
-    no difference, since the answers to one item depend on each other.
+    Right: `compare(a.right, b.right)` of two reports on the same items. Wrong: take two overlapping intervals of accuracy
+    as evidence of no difference, since the answers of two models to one item depend on each other.
     """
     if len(first) != len(second) or not len(first):
         raise BadValue(

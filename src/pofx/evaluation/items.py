@@ -23,7 +23,11 @@ class ChoiceItem:
         choices: The strings of which one follows, two or more, no two of them equal.
         label: The place of the right choice, from 0.
         id: The name of the item.
-        group: The group of the item, such as a subject; "" for none.
+        group: The group of the item, such as a subject; "" for no group.
+
+    Raises:
+        BadValue: There are fewer than two choices, two choices are equal, or the label is no place of a choice.
+        NotText: A string has a lone surrogate, or a value is no string.
 
     Right: `ChoiceItem("2 + 2 =", ("3", "4"), 1)`. Wrong: a label counted from 1.
     """
@@ -49,7 +53,11 @@ class Pair:
         good: The right text.
         bad: The other text.
         id: The name of the pair.
-        group: The phenomenon that the texts differ in; "" for none.
+        group: The phenomenon that the texts differ in; "" for no group.
+
+    Raises:
+        BadValue: The two texts are equal.
+        NotText: A text has a lone surrogate, or is no string.
 
     Right: `Pair("The cats sleep.", "The cats sleeps.")`. Wrong: two texts of different content, whose probabilities differ
     for other reasons.
@@ -107,7 +115,8 @@ def choice_item(row: Mapping[str, Any], fields: ItemFields = ItemFields(), id: s
         id: The name of the item where `fields.id` is None.
 
     Raises:
-        BadValue: A field is missing, or its value is of another kind; the argument of the error is the field.
+        BadValue: A field is missing or null, or its value has another type. The argument of the error names the field.
+        NotText: A string has a lone surrogate.
     """
     context = _text(row, fields.context)
     choices = _choices(row, fields.choices)
@@ -115,20 +124,33 @@ def choice_item(row: Mapping[str, Any], fields: ItemFields = ItemFields(), id: s
 
 
 def pair_item(row: Mapping[str, Any], fields: ItemFields = ItemFields(), id: str = "") -> Pair:
-    """Return the minimal pair that a row holds; see `choice_item`."""
+    """Return the minimal pair that a row holds.
+
+    Args:
+        row: The values of the row by the names of their fields.
+        fields: The names of the fields.
+        id: The name of the pair where `fields.id` is None.
+
+    Raises:
+        BadValue: A field is missing or null, its value has another type, or the two texts are equal.
+        NotText: A text has a lone surrogate.
+    """
     return Pair(_text(row, fields.good), _text(row, fields.bad), *_about(row, fields, id))
 
 
 def as_items(items: Any, make: Callable[..., ItemT], kind: type[ItemT]) -> list[ItemT]:
-    """Return items of a list of items, or of a table.
+    """Return the items that a list or a table holds, in order.
 
     Args:
-        items: Items, mappings, or a table of Arrow, pandas or polars, whose rows have the fields of `ItemFields`.
+        items: Items, mappings, or a table of Arrow, pandas or polars. Mappings and rows have the default names of
+            `ItemFields`, and optionally `id` and `group`.
         make: The function that makes an item of a row: `choice_item` or `pair_item`.
         kind: The type of the items.
 
     Raises:
-        BadValue: The rows hold no items; or the argument is neither a list nor a table.
+        BadValue: There is no item, a row holds none, or `items` is neither a list nor a table.
+        NotText: A string of a row has a lone surrogate.
+        MissingExtra: `items` is a table, and pyarrow is not installed.
     """
     rows: Any = items
     if hasattr(items, "__arrow_c_stream__"):
@@ -148,7 +170,7 @@ def as_items(items: Any, make: Callable[..., ItemT], kind: type[ItemT]) -> list[
 def _made(row: Any, make: Callable[..., ItemT], number: int) -> ItemT:
     if not isinstance(row, Mapping):
         raise BadValue(
-            f"expected an item or a mapping, got {type(row).__name__} at {number:,}",
+            f"expected an item or a mapping, got {type(row).__name__} in row {number:,}",
             "pass items of one kind",
             argument="items",
         )
@@ -209,7 +231,7 @@ def _check_different(choices: tuple[str, ...], argument: str) -> None:
 
 
 def _label(row: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> int:
-    """Return the place of the right choice. A string is the text of a choice before it is a number."""
+    """Return the place of the right choice, from 0. A string is the text of a choice, or else a place in digits."""
     value = _value(row, field)
     if isinstance(value, str):
         place = int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None

@@ -1,4 +1,4 @@
-"""Minimal pairs: of two texts that differ in one respect, which one a model holds for more probable."""
+"""Minimal pairs: whether a model gives the right one of two texts, which differ in one respect, the higher probability."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pofx.queries.scoring.scored import refuse_complete
 from pofx.queries.scoring.terms import Given, Terms
 
 Floats = NDArray[np.float64]
-# The pairs of one call of `score`, so that memory stays bounded; the common beginnings of a pair are read once.
+# The number of pairs of one call of `score`, which bounds the memory; the common beginning of a pair is read once.
 TOGETHER = 256
 
 
@@ -31,11 +31,11 @@ class PhenomenonResult:
 
     Attributes:
         group: The name of the group.
-        right: In how many pairs the right text is the more probable one.
-        n: How many pairs there are.
-        low: The lower end of the 95 % interval of the accuracy (Wilson).
-        high: The upper end.
-        margin: The mean of log p(good) − log p(bad), nats.
+        right: The number of pairs whose right text is the more probable one.
+        n: The number of pairs.
+        low: The lower end of the 95 % interval of the accuracy (Wilson), a share.
+        high: The upper end of this interval.
+        margin: The mean of log p(good) − log p(bad), nats a pair; log P in place of log p where EOS does not count.
     """
 
     group: str
@@ -53,12 +53,12 @@ class PhenomenonResult:
 
 @dataclass(frozen=True)
 class OtherBegin:
-    """The verdicts behind another x0.
+    """The verdicts after another x0.
 
     Attributes:
-        name: The x0 by its name.
-        right: How many verdicts are right.
-        changes: How many verdicts differ from those of the model as it scores.
+        name: The name of the other x0.
+        right: The number of right verdicts.
+        changes: The number of verdicts that differ from the verdicts after the model's own x0.
     """
 
     name: str
@@ -72,12 +72,12 @@ class PairReport(Shown, HasTable):
 
     Attributes:
         pairs: The pairs.
-        good: log P of each right text without its EOS term, nats, `[n]`.
-        bad: The same of the other text, `[n]`.
-        good_end: log p(EOS | text) of the right text, nats, `[n]`; None for a model without EOS.
-        bad_end: The same of the other text.
+        good: log P(text | given) of each right text, without an EOS term, nats, `[n]`.
+        bad: log P(text | given) of each other text, likewise, nats, `[n]`.
+        good_end: log p(EOS | given, text) of each right text, nats, `[n]`; None for a model without EOS.
+        bad_end: log p(EOS | given, text) of each other text, nats, `[n]`; None for a model without EOS.
         end: Whether EOS counts.
-        begins: The verdicts behind each other candidate for x0, where they were asked for.
+        begins: The verdicts after each other candidate for x0; empty where these verdicts were not requested.
         terms: The terms of the first text.
     """
 
@@ -91,7 +91,11 @@ class PairReport(Shown, HasTable):
     terms: Terms
 
     def margins(self, end: bool | None = None) -> Floats:
-        """Return log p(good) − log p(bad) of each pair, nats, `[n]`; 0 where both texts are impossible."""
+        """Return log p(good) − log p(bad) of each pair, nats, `[n]`; 0 where both texts are impossible.
+
+        Args:
+            end: Whether EOS counts; None for the `end` of the report. Without EOS the difference is of log P.
+        """
         counted = self.end if end is None else end
         return _margins(self.good, self.bad, self.good_end, self.bad_end, counted)
 
@@ -116,7 +120,7 @@ class PairReport(Shown, HasTable):
 
     @property
     def end_changes(self) -> int | None:
-        """How many verdicts differ if EOS is treated the other way; None for a model without EOS."""
+        """The number of verdicts that change if EOS counts where it did not, or the reverse; None without EOS."""
         if self.good_end is None:
             return None
         return int(np.sum((self.margins(not self.end) > 0) != self.right))
@@ -151,22 +155,25 @@ def evaluate_pairs(
     Args:
         lm: The model.
         pairs: The pairs, at least one: a list of `Pair` or of mappings, or a table of Arrow, pandas or polars with the
-            columns `good` and `bad`, and if there are, `id` and `group`.
+            columns `good` and `bad`. The columns `id` and `group` may be absent; `id` is then the number of the row, from 0.
         end: Whether p(EOS | text) counts. A sentence is a complete text, so by default EOS counts where the model has EOS.
         given: A prefix before all texts, which a model without x0 needs.
-        begins: Whether the pairs are also judged behind each other candidate for x0 of a pretrained model.
+        begins: Whether the pairs are also judged after each other candidate for x0 of a pretrained model. With
+            `given` the argument has no effect.
 
     Returns:
         The report.
 
     Raises:
         BadValue: There is no pair, or a row holds none.
+        NotText: A text of a row has a lone surrogate.
+        MissingExtra: `pairs` is a table of Arrow, pandas or polars, and pyarrow is not installed.
         NoEOS: `end` is True, and the model has no EOS.
         NoBOS: The model has no x0, and `given` is empty.
-        PofxError: The errors of `score`.
+        PofxError: The other errors of `score`.
 
-    Right: `evaluate_pairs(lm, [Pair("She sees.", "She see.")]).whole.accuracy`. Wrong: pairs of different lengths, whose
-    longer text is less probable for its length alone.
+    Right: `evaluate_pairs(lm, [Pair("She sees.", "She see.")]).whole.accuracy`. Wrong: pairs of different lengths, since
+    the longer text is less probable for its length alone.
     """
     pairs = tuple(as_items(pairs, pair_item, Pair))
     counted = lm.vocab.end is not None if end is None else end
