@@ -39,8 +39,8 @@ def evaluate_choices(
 
     By each rule the answer is the choice with the largest number. By "log-p" this choice also has the largest posterior
     P(choice | context, one of the choices follows), so only this rule has a log-loss and a calibration. log P falls
-    with each byte of a choice, so "per-byte" suits choices that are sentences of different lengths. "pmi" takes away how common a
-    choice is without the context (Holtzman et al. 2021).
+    with each byte of a choice, so "per-byte" suits choices that are sentences of different lengths. "pmi" takes away how
+    common a choice is without the context (Holtzman et al. 2021).
 
     Args:
         lm: The model.
