@@ -1,4 +1,4 @@
-"""The rows of whole texts as columns, where no column needs a term of a text: no record and no line of JSON a text."""
+"""The rows of whole texts as columns, where no column needs the terms of a sum: no text has a record or a line of JSON."""
 
 from __future__ import annotations
 
@@ -23,17 +23,21 @@ from pofx.queries.scoring.stream import BlockSize, TextBlock
 from pofx.queries.scoring.totals import Totals, has_totals, score_totals
 from pofx.units import LN2
 
-# The calls of numpy cost 0.3 ms a block, whatever its size. 128 KiB are some 300 texts, and 20 MB at 150 bytes a position.
+# The most texts and bytes of a block. The calls of numpy cost 0.3 ms a block of any size. 128 KiB are some 300 texts, and
+# take 20 MB at 150 bytes a position.
 TOTALS_SIZE = BlockSize(2048, 1 << 17)
 
 
 def asks_for_totals(job: Job) -> bool:
-    """Return whether all rows of a job are the id, the text and the totals of texts without a prefix."""
+    """Return whether all rows of a job are the id, the text and the totals of texts without a prefix.
+
+    The result is also False for a model without `has_totals`.
+    """
     rows, documents = job.rows, job.documents
     if not isinstance(rows, ScoreRows) or documents.given_field is not None or len(documents.given):
         return False
     plain = ScoreRows(prefix=rows.prefix, text=rows.text, boundary=rows.boundary)
-    # The join "exact" counts tokens in bytes even without a prefix of any text.
+    # The join "exact" makes bytes the terms of every text, of a text without a prefix, too.
     return rows == plain and rows.boundary in ("auto", "token", "error") and has_totals(job.lm)
 
 
@@ -42,8 +46,8 @@ class TotalSums:
     """The sums over texts, as the state of a run has them.
 
     Attributes:
-        nats: Log p of each text, or log P of each prefix, nats.
-        tokens: The number of tokens, EOS counted where the model has EOS.
+        nats: Log p of each text, nats; log P where the rows are prefixes, or the model has no EOS.
+        tokens: The number of tokens. Where the model has EOS, each text has one more token, also as a prefix.
         bytes: The number of bytes.
         fitted: The number of texts that the model was fitted on.
         chosen: The number of texts that chose the weights of the model.
@@ -85,11 +89,15 @@ class RefusedItem:
 def answer_totals(lm: LM, block: TextBlock[Item]) -> list[ScoredItems | RefusedItem]:
     """Answer the items of a block, in order; an error of one text concerns this text alone.
 
-    After an error each half of the texts is tried again, so k faulty texts among n cost about k log n calls.
+    After an error each half of the texts is tried again, so k faulty texts among n cost about k log n calls. A `PofxError`
+    is not raised, and stands in the `RefusedItem` of its text.
 
     Args:
         lm: The model, for which `has_totals` holds.
         block: The block, whose texts have no prefix.
+
+    Returns:
+        Runs of documents with their totals, and the items without a score, in the order of the block.
     """
     out: list[ScoredItems | RefusedItem] = []
     held: list[Document] = []
@@ -120,8 +128,11 @@ def total_cells(rows: ScoreRows, run: ScoredItems) -> tuple[dict[str, Sequence[A
     """Return the columns of `ScoreRows` for some texts, and the sums over the texts.
 
     Args:
-        rows: The query, for which `asks_for_totals` holds.
+        rows: The query of a job for which `asks_for_totals` holds.
         run: The texts with their totals.
+
+    Returns:
+        The cells of each column by its name, a cell for each text: log p in nats, and null bits per byte for an empty text.
     """
     n, found = len(run.items), run.totals
     complete = None if rows.prefix else found.complete
@@ -149,6 +160,8 @@ def total_cells(rows: ScoreRows, run: ScoredItems) -> tuple[dict[str, Sequence[A
 class ColumnFile:
     """A Parquet file of columns, which is made with its first row group; without rows there is no file.
 
+    The context of the file writes the last row group at its end. After an error in the context these rows are dropped.
+
     Args:
         path: The file.
         columns: The columns.
@@ -163,7 +176,11 @@ class ColumnFile:
         self._file: ParquetFile | None = None
 
     def add(self, cells: Mapping[str, Sequence[Any]], n: int, n_bytes: int) -> None:
-        """Add `n` rows, of `n_bytes` bytes of text; the rows alone decide the row groups."""
+        """Add `n` rows, of `n_bytes` bytes of text.
+
+        A row group ends with the call that brings it to `GROUP_ROWS` rows or to `GROUP_BYTES` bytes of text. So equal calls
+        make equal bytes.
+        """
         for name, column in self._held.items():
             column.extend(cells[name])
         self._rows, self._bytes = self._rows + n, self._bytes + n_bytes

@@ -1,4 +1,4 @@
-"""Log p of whole texts as columns, without the terms of the sum: no record a text, no array a text."""
+"""Log p of whole texts as columns: no text has a record, an array or the terms of its sum."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from pofx.vocab.vocabulary import count_bytes
 
 @dataclass(frozen=True, eq=False)
 class Totals:
-    """Log p of n texts without a prefix, nats, and the terms that differ from text to text.
+    """Log p of n texts without a prefix, nats, and the fields of `Terms` that differ from text to text.
 
     Attributes:
         complete: `[n]`, log p(text), EOS included, nats; None for a model without EOS.
-        prefixes: `[n]`, log P(text), nats, of all texts that begin with the text, so without an EOS term.
+        prefixes: `[n]`, log P(text), nats: the prefix probability, without an EOS term.
         tokens: `[n]`, the length of each text, tokens; EOS is not counted.
         bytes: `[n]`, the length of each text, bytes.
-        unknown: `[n]`, how many words of each text were read as the class of unknown words; above 0 the kind is "class".
+        unknown: `[n]`, the number of words of each text that were read as the class of unknown words. Above 0 the kind of
+            the text is "class".
         fitted: `[n]`, whether the model was fitted on each text.
-        chosen: `[n]`, whether each text chose the weights of the model.
-        rules: The terms of the empty text, whose other fields hold for all texts.
+        chosen: `[n]`, whether each text chose the weights of the model (early stopping).
+        rules: The terms of the empty text. All fields without a column here have the same value for every text.
 
     Right: `score_totals(lm, texts).complete.sum()`. Wrong: a text after a prefix, which `score` takes.
     """
@@ -44,10 +45,11 @@ class Totals:
 
 
 def has_totals(lm: LM) -> bool:
-    """Return whether `score_totals` has the numbers and terms of `score` for this model.
+    """Return whether `score_totals` gives the numbers and the terms of `score` for this model, and is faster.
 
-    The terms differ from text to text where a vocabulary normalizes texts, where p has bounds, and where mass is
-    renormalised away. Beside the products of a network, the records of `score` cost nothing.
+    The result is False where further terms differ from text to text: the vocabulary normalizes texts, p has bounds, or
+    mass is renormalised away. The result is False for a network, too, whose matrix products take far longer than the
+    records of `score`.
     """
     return not (lm.vocab.normalizes or lm.interval or lm.leaks or lm.work)
 
@@ -95,12 +97,12 @@ def score_totals(lm: LM, texts: Sequence[str | bytes]) -> Totals:
 
 
 def _sums(values: NDArray[Any], starts: Ints, lengths: Ints) -> NDArray[Any]:
-    """Return the sum of each run of values, with the bits of `sum`; 0 for an empty run.
+    """Return the sum of each run of values, with the bits of `ndarray.sum`; 0 for an empty run.
 
-    `reduceat` adds up the values after the first one as `sum` adds up all values, so each run gets a zero before it.
+    `reduceat` adds up the values after the first value as `sum` adds up all values, so each run gets a zero before it.
     """
     n = len(starts)
     padded = np.insert(values, np.stack([starts, starts + lengths], axis=1).ravel(), values.dtype.type(0))
     edges = np.stack([starts, starts + lengths], axis=1).ravel() + np.arange(2 * n)
-    # The sum from the end of a run to the next run is not asked for.
+    # Every other sum is that from the end of a run to the next run, and is dropped.
     return np.add.reduceat(padded, edges)[::2] if n else padded
