@@ -7,23 +7,22 @@ from numpy.typing import NDArray
 
 Places = NDArray[np.int64]
 
-# The share of all places that is freed at once where no place is free, since each time all places are sorted: 65,536 places
-# take 8 ms.
+# If places are needed, at least 1 / SHARE of all places become free at once, since all places are sorted each time: 65,536
+# places take 8 ms.
 SHARE = 32
 
 
 class RecentPrefixes:
     """A trie of token sequences in which each node has a place, a number below `capacity`.
 
-    A node is one token after the tokens above it, so two sequences share the places of their common prefix. Where no
-    place is free, the nodes leave that were touched longest ago, and the tokens below a node leave before the node. Nodes
-    that are held never leave.
+    A node is one token after the tokens above it, so two sequences share the places of their common prefix. `free` removes
+    the nodes that were touched longest ago, and the nodes below a node before this node. `free` removes no held node.
 
     Args:
-        capacity: The number of places.
+        capacity: The number of places, and so the most nodes.
 
     Right: `touch` and `hold` whole paths from the root on, so that a node is never older than the nodes below it.
-    Wrong: `touch` the end of a path alone, since a node could then leave before the nodes below it.
+    Wrong: `touch` the end of a path alone, since `free` could then remove a node before the nodes below it.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -44,11 +43,11 @@ class RecentPrefixes:
         return self._below.get((above, token), -1)
 
     def add(self, above: int, token: int, depth: int) -> int:
-        """Add a token below a place, and return its place; −1 where `free` has left no place.
+        """Add a token below a place, and return the place of the token; −1 if no place is free, and nothing is added.
 
         Args:
             above: The place above, −1 for the root.
-            token: The token, which `find` does not find there.
+            token: The token, which is not yet below `above`.
             depth: The number of tokens above.
         """
         if not self._free:
@@ -66,15 +65,19 @@ class RecentPrefixes:
         self._touched[places] = self._now
 
     def hold(self, places: Places) -> None:
-        """Let no node of whole paths leave until it is released; each place occurs once in `places`."""
+        """Keep `free` from removing the nodes of whole paths until `release`; no place occurs twice in `places`."""
         self._holders[places] += 1
 
     def release(self, places: Places) -> None:
-        """Undo `hold`."""
+        """Undo one `hold` of the same places."""
         self._holders[places] -= 1
 
     def free(self, n: int) -> Places:
-        """Let the oldest nodes leave until n places are free, or all nodes are held; return the places that became free."""
+        """Remove the oldest nodes until n places are free, and return the places that became free.
+
+        If fewer than n places are free, at least 1 / `SHARE` of all places become free. If too many nodes are held, fewer than n
+        places are free afterwards.
+        """
         if n <= len(self._free):
             return np.zeros(0, dtype=np.int64)
         loose = np.flatnonzero((self._touched >= 0) & (self._holders == 0))
@@ -85,7 +88,7 @@ class RecentPrefixes:
         return gone
 
     def remove(self, places: Places) -> None:
-        """Remove nodes, together with all nodes below them."""
+        """Remove nodes; `places` also has all nodes below them, which would otherwise stay without a path to the root."""
         for place in places.tolist():
             key = self._key[place]
             assert key is not None  # noqa: S101  (ours: only places of nodes are removed)

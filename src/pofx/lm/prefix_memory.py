@@ -1,4 +1,4 @@
-"""A memory of prefixes, so that a model does not read again what it has just read for another caller."""
+"""A memory of prefixes, so that a model does not read a prefix again that it has just read for another caller."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 
 class Room(Protocol):
-    """What one model keeps in a memory."""
+    """The prefixes that one model keeps in a memory."""
 
     @property
     def bytes_kept(self) -> int:
@@ -21,16 +21,17 @@ R = TypeVar("R", bound=Room)
 
 
 class PrefixMemory:
-    """Room in which models keep what they computed of prefixes, at most `size` bytes for each model.
+    """Room in which models keep the results of their prefixes, at most `size` bytes for each model.
 
-    A model that keeps nothing ignores the memory. With a memory log p of a token may differ by some 1e-6 nats, since a batch
-    without the tokens that were found adds up its sums in another order. One computation at a time uses a memory;
-    computations may pause for each other.
+    A model without such results ignores the memory. With a memory, log p of a token differs by some 1e-6 nats (SmolLM2: at
+    worst 4e-5), since a batch without the found tokens adds up its sums in another order. A memory has no lock, so only
+    one computation may run at any moment. Another computation may run while a computation pauses. A room lasts as long as
+    its model.
 
     Args:
         size: The bytes for each model.
-        observe: A function that is called once for each computation, with the number of texts of which a prefix was found,
-            the number of tokens that were found, and the number of tokens that are computed.
+        observe: A function that is called once for each computation with three numbers: of the texts of which a prefix was
+            found, of the found tokens, and of the tokens to compute. A token in a shared prefix counts once.
 
     Right: `with remember_prefixes(memory): lm.forward(paths)`, again and again with the same memory.
     Wrong: a memory under `deterministic(lm)`, whose numbers then depend on the texts that were read before.
@@ -44,11 +45,11 @@ class PrefixMemory:
 
     @property
     def bytes_kept(self) -> int:
-        """The bytes that all models keep now."""
+        """The bytes of all prefixes that all models keep now."""
         return sum(room.bytes_kept for room in self._rooms.values())
 
     def room(self, owner: object, make: Callable[[int], R]) -> R:
-        """Return what the model `owner` keeps; `make` makes it of the number of bytes at the first call."""
+        """Return the room of the model `owner`, which `make(size)` makes at the first call."""
         if owner not in self._rooms:
             self._rooms[owner] = make(self.size)
         return self._rooms[owner]  # type: ignore[return-value]
@@ -59,7 +60,7 @@ _current: ContextVar[PrefixMemory | None] = ContextVar("prefix_memory", default=
 
 @contextmanager
 def remember_prefixes(memory: PrefixMemory | None) -> Iterator[None]:
-    """Let models keep and find prefixes in a memory inside this context, however many transforms are around the models."""
+    """Let models keep and find prefixes in a memory inside this context, also inside transforms; None for no memory."""
     before = _current.set(memory)
     try:
         yield
@@ -68,5 +69,5 @@ def remember_prefixes(memory: PrefixMemory | None) -> Iterator[None]:
 
 
 def prefix_memory() -> PrefixMemory | None:
-    """Return the memory of this context; None, the default, where models keep nothing."""
+    """Return the memory of this context; None, the default, where models keep no prefixes."""
     return _current.get()
