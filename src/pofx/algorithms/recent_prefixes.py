@@ -75,8 +75,8 @@ class RecentPrefixes:
     def free(self, n: int) -> Places:
         """Remove the oldest nodes until n places are free, and return the places that became free.
 
-        If fewer than n places are free, at least 1 / `SHARE` of all places become free. If too many nodes are held, fewer than n
-        places are free afterwards.
+        If fewer than n places are free, at least 1 / `SHARE` of all places become free. If too many nodes are held, fewer
+        than n places are free afterwards.
         """
         if n <= len(self._free):
             return np.zeros(0, dtype=np.int64)
