@@ -14,17 +14,23 @@ _BREAK, _RETURN, _QUOTE, _MARK = ord("\n"), ord("\r"), ord('"'), b"\xef\xbb\xbf"
 
 
 def line_ends(block: bytes) -> Ends:
-    """Return the place after each line of a block."""
+    """Return the number of bytes of the block up to the end of each line, `[k]`; a line without a line break has no end."""
     ends: Ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == _BREAK) + 1
     return ends
 
 
 class RecordEnds:
-    """The ends of records, for the blocks of one table, in order; the state is whether a block ends inside quotes.
+    """A function of the blocks of one table, in order, that returns the ends of the records in each block.
 
-    A line break ends a record where the number of quotes before it is even. This is how Python's `csv` reads a table whose
-    quotes stand at the ends of cells, as RFC 4180 asks. A block with a quote or a carriage return elsewhere is read by `csv`
-    itself, at a fifth of the speed (60 MB in place of 300 MB a second).
+    A line break ends a record if the number of quotes before this line break is even. So does
+    Python's `csv` in a table whose quotes stand at the ends of cells, as RFC 4180 demands. A block with a quote or a
+    carriage return elsewhere is read by `csv` itself, at a fifth of the speed (60 MB in place of 300 MB a second). The
+    object remembers whether a block ended inside quotes.
+
+    Args:
+        delimiter: The character between the cells.
+
+    Right: one `RecordEnds` for each table. Wrong: one for two tables, or for blocks that do not follow each other.
     """
 
     def __init__(self, delimiter: str) -> None:
@@ -34,7 +40,11 @@ class RecordEnds:
         self._first = True
 
     def __call__(self, block: bytes) -> Ends:
-        """Return the place after each record that ends in the next block, which has whole lines."""
+        """Return the number of bytes of the next block up to the end of each record that ends there, `[k]`.
+
+        Args:
+            block: The bytes after the block before, as whole lines. The first block may begin with a byte order mark.
+        """
         marked = len(_MARK) if self._first and block.startswith(_MARK) else 0
         self._first = False
         data = np.frombuffer(block, dtype=np.uint8)[marked:]
@@ -59,7 +69,7 @@ class RecordEnds:
         )
 
     def _read(self, block: bytes) -> Iterator[int]:
-        """Yield the end of each record as `csv` reads it: after a fault, the next line begins a record."""
+        """Yield the end of each record as `csv` reads the block: after a fault, the next line begins a record."""
         at = 0
         ended = False
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))  # as the reader of tables does

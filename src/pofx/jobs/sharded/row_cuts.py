@@ -17,8 +17,9 @@ from pofx.files.limits import Limits, too_long
 from pofx.jobs.documents import ReadOptions
 from pofx.jobs.sharded.content import content_of_stretch, new_hash
 
-# A unit of a packed file reads and drops at most so many times its own bytes. gzip unpacks 200 MB a second here, and an
-# n-gram scores 1.4 MB, so such a unit takes up to 45 % longer; the first 64 units take 22 % longer on average.
+# A unit of a packed file reads and drops at most so many times its own bytes; the last unit may be smaller, and drop more.
+# gzip unpacks 200 MB a second here, and an n-gram scores 1.4 MB a second, so a unit takes up to 45 % longer. The first 64
+# units take 22 % longer on average.
 _DROPPED = 64
 # The end of the last stretch of a file that cannot be read to its end.
 _TO_THE_END = 1 << 62
@@ -27,7 +28,10 @@ FindEnds = Callable[[bytes], Ends]
 
 
 def find_ends_of(source: Source, reading: ReadOptions) -> FindEnds | None:
-    """Return the function that finds the ends of rows in the blocks of a file; None for a file that is one unit."""
+    """Return the function that finds the ends of rows in the blocks of a file; None if no such function finds them.
+
+    Parquet, an array of JSON, a text with separators or of one document, and an encoding other than UTF-8 have none.
+    """
     if (reading.encoding or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
         return None
     if source.format in ("csv", "tsv") and reading.quoting != "none":
@@ -40,17 +44,21 @@ def find_ends_of(source: Source, reading: ReadOptions) -> FindEnds | None:
 def hashed_stretches(
     source: Source, reading: ReadOptions, find_ends: FindEnds, n_bytes: int, hashed: bool
 ) -> Iterator[tuple[Stretch, int, str]]:
-    """Cut a plain file of this machine, and hash each stretch.
+    """Cut a file of this machine that is not packed, and hash each stretch.
 
     Args:
         source: The file.
         reading: How the file is read.
         find_ends: The function that finds the ends of rows.
-        n_bytes: The least size of a stretch but the last, bytes.
+        n_bytes: The least size of a stretch, bytes; the last stretch may be smaller.
         hashed: Whether the hashes are computed.
 
     Yields:
-        Each stretch, its bytes, and their hash; "" without hashes.
+        Each stretch, its number of bytes, and the hash of these bytes; "" in place of a hash that is not computed. If the
+        file has a fault before its end, the last stretch goes to the end, and its reader meets the fault.
+
+    Raises:
+        OSError: The file is gone, or its rest cannot be read.
     """
     code = new_hash()
     for part, stretch in _pieces(source, reading, find_ends, n_bytes):
@@ -69,10 +77,18 @@ def hashed_stretches(
 def stretches(
     source: Source, reading: ReadOptions, find_ends: FindEnds, n_bytes: int
 ) -> Iterator[tuple[Stretch, int]]:
-    """Cut a file, which may be packed or a URL; arguments as in `hashed_stretches`.
+    """Cut a file, which may be packed or a URL.
+
+    Args:
+        source: The file.
+        reading: How the file is read.
+        find_ends: The function that finds the ends of rows.
+        n_bytes: The least size of a stretch, unpacked bytes. A later stretch of a packed file may have to be larger, so that
+            its reader drops at most 64 times as many bytes.
 
     Yields:
-        Each stretch, and how many unpacked bytes were found in it, at least 1.
+        Each stretch, and the number of unpacked bytes that were found there, at least 1. A fault ends the last stretch as
+        in `hashed_stretches`.
     """
     n = 0
     for part, stretch in _pieces(source, reading, find_ends, n_bytes):
@@ -85,9 +101,9 @@ def stretches(
 def _pieces(
     source: Source, reading: ReadOptions, find_ends: FindEnds, n_bytes: int
 ) -> Iterator[tuple[bytes, Stretch | None]]:
-    """Yield all bytes of a file in pieces, each with the stretch that ends with the piece, if one does.
+    """Yield all bytes of a file in pieces, each with the stretch that ends there; None if no stretch ends there.
 
-    A file that cannot be read to its end has a last stretch to its end, whose reader meets the fault.
+    If the file has a fault before its end, the last stretch goes to the end, and its reader meets the fault.
     """
     limits = Limits(reading.max_document, reading.max_expansion)
     cuts = _Cuts(source, n_bytes, limits)
@@ -103,20 +119,21 @@ def _pieces(
 
 
 class _Cuts:
-    """The place of the latest cut, and what a stretch from there needs. Local to one pass."""
+    """The place of the latest cut, and the numbers that a stretch from there needs. Local to one pass."""
 
     def __init__(self, source: Source, n_bytes: int, limits: Limits) -> None:
         self.start = self.at = 0
         self._n_bytes, self._name, self._limits = n_bytes, source.name, limits
         self._lines = self._skipped = 0
-        # The bytes before the first row that names columns has ended; None once the header is known.
+        # The bytes read while the row that names the columns has no end yet; None once its end is known, or without columns.
         self._head: bytes | None = b"" if source.format in ("csv", "tsv") else None
         self._header = self._header_lines = 0
-        # Members that begin at the latest cut or before it (the first one), or after it, in packed and unpacked bytes.
+        # The packed and unpacked bytes before a member: first of the last member that begins at the latest cut or earlier,
+        # then of the members that begin later.
         self._members: deque[tuple[int, int]] = deque([(0, 0)])
 
     def begin_member(self, packed: int, unpacked: int) -> None:
-        """Note that a member of a packed file begins."""
+        """Note that a member of a packed file begins after so many packed and unpacked bytes."""
         self._members.append((packed, unpacked))
 
     def of_block(self, block: bytes, ends: Ends) -> Iterator[tuple[bytes, Stretch | None]]:
