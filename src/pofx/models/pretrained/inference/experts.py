@@ -1,4 +1,4 @@
-"""A mixture of experts in place of an MLP: the choice of experts for each token, and the tokens of each expert together."""
+"""A mixture of experts in place of an MLP: the router's choice for each token, and one computation for each expert."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from pofx.models.pretrained.inference.mlp import Mlp
 
 
 def route(logits: Tensor, rule: Experts) -> tuple[Tensor, Tensor]:
-    """Return the experts of each token and their weights, both `[n, k]`, from the logits `[n, E]` of a router.
+    """Choose the k experts of each token, those with the largest logits, and weigh them.
 
-        weights = softmax(logits)[chosen], or the same divided by their sum, or softmax(logits[chosen])
+        weights = softmax(logits)[chosen], or these weights divided by their sum, or softmax(logits[chosen])
 
     Args:
-        logits: The logits of the router, float32.
-        rule: The number of experts of a token, and the function of the logits.
+        logits: The logits of the router, `[n, E]`, float32.
+        rule: The number k of experts of a token, and the function of the logits.
+
+    Returns:
+        The numbers of the chosen experts, `[n, k]`, and their weights, `[n, k]`.
     """
     if rule.scores == "softmax of chosen":
         best, chosen = logits.topk(rule.chosen, -1)
@@ -39,8 +42,9 @@ class ExpertMixture:
 
     Attributes:
         rule: How experts are chosen and weighed.
-        router: `[E, d]`, in float32 whatever the dtype, since a near tie decides which experts compute.
-        experts: The experts.
+        router: The matrix of the router, `[E, d]`. Its dtype is always float32, since rounding would choose other experts
+            where two logits are nearly equal.
+        experts: The E experts.
         shared: The expert that reads every token; None for no such expert.
         shared_gate: `[1, d]`, whose sigmoid is the weight of the shared expert; None for weight 1.
     """
@@ -52,7 +56,7 @@ class ExpertMixture:
     shared_gate: Tensor | None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Compute the mixture of `x[n, d]`, in float32; each expert reads all of its tokens at once."""
+        """Compute the mixture of the states `x[n, d]`, float32, as `[n, d]`; each expert reads all of its tokens at once."""
         chosen, weights = route(F.linear(x, self.router), self.rule)
         if self.shared is None:
             out = torch.zeros_like(x)

@@ -24,7 +24,23 @@ from pofx.models.pretrained.inference.scores import ScoreRule
 
 @dataclass(frozen=True, eq=False)
 class DecoderLayer:
-    """The weights of a layer, with q, k and v in one matrix, and the rule of its attention. A norm may be absent."""
+    """The weights of a layer, and the rule of its attention.
+
+    Attributes:
+        qkv: The matrix of queries, keys and values, in this order.
+        out: The matrix after the attention.
+        mlp: The MLP, or the mixture of experts.
+        rule: The cap, the slopes and the window of the attention.
+        scale: The factor of q·k.
+        norm_in: The norm before the attention; None for no norm, as for each norm below.
+        norm_mid: The norm before the MLP.
+        norm_q: The norm of the queries.
+        norm_k: The norm of the keys.
+        norm_attended: The norm of the output of the attention, before it is added.
+        norm_mlp: The norm of the output of the MLP, before it is added.
+        norm_after_attention: The norm of the sum after the attention.
+        norm_after_mlp: The norm of the sum after the MLP.
+    """
 
     qkv: Linear
     out: Linear
@@ -42,12 +58,12 @@ class DecoderLayer:
 
 
 class LayerWeights:
-    """The reader of the weights of a decoder, which reads each tensor once.
+    """The reader of the weights of a decoder. A tensor that the checkpoint lacks is a `KeyError`, except a bias.
 
     Args:
         shape: The architecture.
         weights: The weights by the names of the checkpoint.
-        base: The name before the tensors of the body.
+        base: The beginning of the names of all tensors but the head, such as "model."; "" where a checkpoint leaves it out.
         dtype: The dtype of the matrix products.
     """
 
@@ -58,7 +74,7 @@ class LayerWeights:
         self._scratch = torch.empty(0)
 
     def layer(self, i: int) -> DecoderLayer:
-        """Return the weights of layer i."""
+        """Return the weights of layer i, from 0."""
         s, stored, layer = self.shape, self.shape.stored, self.shape.layers[i]
         at = stored.layer.format(i)
         release_freed_memory()
@@ -85,7 +101,7 @@ class LayerWeights:
         )
 
     def norm(self, name: str) -> StateNorm:
-        """Return the norm of a name."""
+        """Return the norm whose tensors have this name after the base."""
         norm = self.shape.norm
         if not norm.weighted:
             return StateNorm(norm, None, None)
@@ -94,7 +110,7 @@ class LayerWeights:
         return StateNorm(norm, gain + 1.0 if norm.plus_one else gain, None if bias is None else bias.float())
 
     def linear(self, names: Sequence[str]) -> Linear:
-        """Return the layer whose matrix is the matrices of some names, one above the other."""
+        """Return the linear layer whose matrix is the matrices of these names after the base, one above the other."""
         parts = [self._matrix(name) for name in names]
         return self._joined(parts, [self._optional(f"{name}.bias") for name in names])
 
@@ -115,7 +131,7 @@ class LayerWeights:
         return self._joined(parts, biases)
 
     def _head_norm(self, at: str, name: str | None, layer: Layer) -> StateNorm | None:
-        """Return the norm of queries or keys, in the order of their numbers."""
+        """Return the norm of queries or keys, whose gain has the order of `halves_of_pairs` if the queries have it."""
         if name is None:
             return None
         found, s = self.norm(at + name), self.shape
@@ -129,7 +145,7 @@ class LayerWeights:
         return Mlp(self.linear([at + name for name in up]), self.linear([at + down]), s.activation, s.gated)
 
     def _experts(self, at: str, rule: Experts) -> ExpertMixture:
-        """Return the experts of a layer, each stored by itself, or all in one tensor."""
+        """Return the experts of a layer; the checkpoint has a tensor for each expert, or one tensor for all experts."""
         stored, every = self.shape.stored, range(rule.count)
         if stored.all_up is not None and stored.all_down is not None:
             up, down = self._matrix(at + stored.all_up), self._matrix(at + stored.all_down)
@@ -153,7 +169,7 @@ class LayerWeights:
         return self.weights.get(self.base + name)
 
     def _joined(self, parts: list[Tensor], biases: list[Tensor | None]) -> Linear:
-        """Return the layer of matrices one above the other; a missing bias beside others is zero."""
+        """Return the linear layer of matrices one above the other; a missing bias is zero if another matrix has a bias."""
         bias = None
         if any(b is not None for b in biases):
             bias = torch.cat(
@@ -162,7 +178,7 @@ class LayerWeights:
         return Linear(self._stacked(parts) if len(parts) > 1 else parts[0].contiguous(), bias, self.dtype)
 
     def _stacked(self, parts: list[Tensor]) -> Tensor:
-        """Stack matrices in a buffer that the next stack overwrites, since new buffers left 112 MB of holes."""
+        """Stack matrices in a buffer that the next call overwrites, since new buffers left 112 MB of holes."""
         rows, dtype = sum(len(p) for p in parts), parts[0].dtype
         need = rows * parts[0].shape[1]
         if self._scratch.dtype != dtype or self._scratch.numel() < need:

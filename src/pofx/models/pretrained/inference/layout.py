@@ -17,7 +17,10 @@ def split_by_head(rows: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tens
     Args:
         rows: `[K·(G + 2)·D, …]`: for each of the K key heads, G query heads, a key head and a value head.
         heads: The number of query heads, K·G.
-        kv_heads: K.
+        kv_heads: The number K of key heads.
+
+    Returns:
+        q `[K·G·D, …]`, k and v `[K·D, …]`.
     """
     group = heads // kv_heads
     each = rows.view(kv_heads, group + 2, -1, *rows.shape[1:])
@@ -26,21 +29,31 @@ def split_by_head(rows: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tens
 
 
 def split_in_turn(rows: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the rows of q, k and v of one tensor, in which they follow each other."""
+    """Return the rows of q, k and v of one tensor, which has all rows of q first, then those of k, then those of v.
+
+    Args:
+        rows: `[(K·G + 2·K)·D, …]`.
+        heads: The number of query heads, K·G.
+        kv_heads: The number K of key heads.
+
+    Returns:
+        q `[K·G·D, …]`, k and v `[K·D, …]`.
+    """
     dim = len(rows) // (heads + 2 * kv_heads)
     stop = (heads + kv_heads) * dim
     return rows[: heads * dim], rows[heads * dim : stop], rows[stop:]
 
 
 def halves_of_pairs(rows: Tensor, dim: int, turning: int) -> Tensor:
-    """Return rows `[H·D, …]` in whose heads neighbours that turn together stand half of the turning numbers apart.
+    """Reorder the rows of each head from interleaved pairs to halves, and return the same shape.
 
-    A product q·k is equal in any order of the numbers of a head, so this order makes one rotation right for all families.
+    Before, the rows 2i and 2i + 1 of a head turn together; afterwards the rows i and i + turning/2. A product q·k is equal
+    in any order of the numbers of a head, so after this step one rotation is right for all families.
 
     Args:
-        rows: The rows of queries or keys, or a gain of them.
+        rows: The rows of queries or keys, or their bias or gain, `[H·D, …]`.
         dim: The size D of a head.
-        turning: How many numbers of a head turn.
+        turning: How many numbers of a head turn, from its first on.
     """
     order = torch.cat([torch.arange(0, turning, 2), torch.arange(1, turning, 2), torch.arange(turning, dim)])
     return rows.view(-1, dim, *rows.shape[1:])[:, order].reshape(rows.shape)

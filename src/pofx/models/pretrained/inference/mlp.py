@@ -18,10 +18,10 @@ from pofx.models.pretrained.inference.linear import Linear
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
-    """Compute f(x) in float32.
+    """Compute f(x) for each number of x, in float32.
 
-    In bfloat16 f is rounded once more, and SmolLM2 was off by 0.007 nats a token on average, always in one direction. In
-    float32 SmolLM2 is off by 0.0006 nats, for 2 % of the time.
+    With f in bfloat16 its result is rounded once more, and log p of SmolLM2 was off by 0.007 nats a token on average, always
+    in one direction. With f in float32 the error is 0.0006 nats, at a cost of 2 % of the time.
     """
     x = x.float()
     if activation == "silu":
@@ -36,7 +36,7 @@ def activate(x: Tensor, activation: Activation) -> Tensor:
 
 
 def gated_activation(gate_up: Tensor, activation: Activation) -> Tensor:
-    """Compute f(gate) · up of `[N, 2h]`, in float32."""
+    """Compute f(gate) · up, `[N, h]`, float32, from gate and up side by side, `[N, 2h]`."""
     gate, up = gate_up.chunk(2, -1)
     return activate(gate, activation).mul_(up)
 
@@ -46,7 +46,7 @@ class Mlp:
     """An MLP: down(f(gate x) · up x), or down(f(up x)).
 
     Attributes:
-        up: The matrices of gate and up, one above the other, or the matrix of up alone.
+        up: The matrices of gate and up, gate above up; the matrix of up alone where there is no gate.
         down: The matrix after the activation.
         activation: The function f.
         gated: Whether there is a gate.
@@ -58,7 +58,7 @@ class Mlp:
     gated: bool
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Compute the MLP of `x[n, d]`, in float32."""
+        """Compute the MLP of the states `x[n, d]`, as `[n, d]`, float32."""
         inner = self.up.raw(x)
         return self.down(
             gated_activation(inner, self.activation) if self.gated else activate(inner, self.activation)

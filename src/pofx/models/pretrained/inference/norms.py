@@ -24,7 +24,14 @@ def rms_norm(x: Tensor, gain: Tensor | None, eps: float) -> Tensor:
 
 
 def layer_norm(x: Tensor, gain: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-    """Compute the layer norm over the last axis: (x − mean x) / √(var x + ε) · gain + bias."""
+    """Compute the layer norm over the last axis: (x − mean x) / √(var x + ε) · gain + bias.
+
+    Args:
+        x: The states, `[…, d]`, or the heads, `[…, H, D]`.
+        gain: `[d]`, or `[H, D]` with a gain of its own for each head; None for no gain.
+        bias: `[d]`; None for no bias. A gain for each head has no bias, and the argument is then not read.
+        eps: The ε.
+    """
     size = x.shape[-1:]
     if gain is None or gain.ndim == 1:
         return F.layer_norm(x, size, gain, bias, eps)
@@ -46,7 +53,7 @@ class StateNorm:
     bias: Tensor | None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Normalise the last axis of `x[…, d]`."""
+        """Normalise the last axis of `x[…, d]`, and return the same shape."""
         if self.norm.kind == "rms":
             return rms_norm(x, self.gain, self.norm.eps)
         return layer_norm(x, self.gain, self.bias, self.norm.eps)

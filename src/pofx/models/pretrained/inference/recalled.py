@@ -19,9 +19,10 @@ from pofx.lm.trace import Ints
 from pofx.models.pretrained.inference.prefix_tree import WORTH, PrefixTree
 from pofx.models.pretrained.inference.schedule import Pass
 
-# The bytes that the trie takes for a token, and the most tokens. The second bounds the time in which the oldest are found.
+# The bytes that the trie takes for a token, and the most tokens, which bounds the time to find the oldest tokens.
 NODE, MOST = 256, 1 << 16
-# Marks in place of a place in the memory: nothing stands above, and nothing can be kept below.
+# Marks of a row without a place in the memory. `TOP`: above the first row of a path, or a row that gets a place later.
+# `LOST`: a row that gets no place, so that no row below it gets a place.
 TOP, LOST = -1, -2
 
 
@@ -32,16 +33,16 @@ class PrefixStore:
 
     Args:
         layers: The number of layers.
-        width: The numbers of one layer's keys and values of a token, 2·K·D.
+        width: How many numbers the keys and values of a token have in one layer, 2·K·D.
         hidden: The size of a hidden state.
-        size: The bytes for all tokens.
+        size: The bytes for all tokens. The store has at most `MOST` tokens, whatever the size.
     """
 
     def __init__(self, layers: int, width: int, hidden: int, size: int) -> None:
         self._bytes = 4 * (layers * width + hidden) + NODE
         capacity = min(MOST, size // self._bytes)
         self.prefixes = RecentPrefixes(capacity)
-        # The system gives memory to a tensor where the tensor is first written, so an unused store takes none.
+        # The system gives memory to a tensor where the tensor is first written, so an unused store takes no memory.
         self.keys_values = torch.empty(layers, capacity, width)
         self.hidden = torch.empty(capacity, hidden)
         self.complete = np.zeros(capacity, dtype=np.bool_)  # whether keys and values are there
@@ -53,24 +54,29 @@ class PrefixStore:
         return len(self.prefixes) * self._bytes
 
     def recall(self, tree: PrefixTree, asked: NDArray[np.bool_]) -> Recalled:
-        """Find the beginnings of a tree's sequences, and make room for the rest; `close` the result after the passes."""
+        """Find the beginnings of a tree's sequences, and make room for the rest; `close` the result after the passes.
+
+        Args:
+            tree: The sequences.
+            asked: `[stream]`, whether the hidden state of a token is requested.
+        """
         return Recalled(self, tree, asked)
 
     def forget(self, places: Ints) -> None:
-        """Mark places of which the prefixes are gone."""
+        """Note that the tokens of these places have left, with their keys, values and hidden states."""
         self.complete[places] = False
         self.with_hidden[places] = False
 
 
 @dataclass(frozen=True, eq=False)
 class RecalledPass:
-    """What a pass takes from the memory, and what it leaves there.
+    """The keys and values that a pass takes from the memory, and those that the pass leaves there.
 
     Attributes:
         store: The memory.
-        found: The places of the tokens that the pass attends to.
-        rows: The rows of the pass that are kept.
-        places: The place of each of these rows.
+        found: `[R]`, the places of the known tokens to which the pass attends.
+        rows: The numbers of the tokens of the pass whose keys and values are kept.
+        places: The place of each of these tokens.
     """
 
     store: PrefixStore
@@ -83,13 +89,13 @@ class RecalledPass:
         return [self.store.keys_values[layer].index_select(0, self.found)] if len(self.found) else []
 
     def keep(self, layer: int, computed: Tensor) -> None:
-        """Keep the keys and values of the rows of a pass, `computed[N, 2·K·D]`."""
+        """Keep keys and values, of those that a pass has computed for its N tokens, `computed[N, 2·K·D]`."""
         if len(self.places):
             self.store.keys_values[layer].index_copy_(0, self.places, computed.index_select(0, self.rows))
 
 
 class Recalled:
-    """The tokens of a tree that a memory has, and the places of those that it will have.
+    """The tokens of a tree that a memory has, and the places of the tokens that the memory will have.
 
     Attributes:
         known: For each node of the tree, how many tokens at its beginning are not computed again.
@@ -124,7 +130,7 @@ class Recalled:
         return self._store.hidden.index_select(0, torch.from_numpy(self._places[rows]))
 
     def of_pass(self, now: Pass) -> RecalledPass:
-        """Return what a pass takes and leaves."""
+        """Return the part of the memory that a pass reads and writes."""
         kept = np.flatnonzero(self._fresh[now.rows])
         places = self._places[now.rows[kept]]
         return RecalledPass(
@@ -135,7 +141,13 @@ class Recalled:
         )
 
     def passed(self, now: Pass, wanted: Ints, hidden: Tensor) -> None:
-        """Keep the hidden states of the rows `wanted` of a pass, and let later calls find its tokens."""
+        """Keep hidden states of a pass, and let later calls find the tokens of the pass.
+
+        Args:
+            now: The pass, whose keys and values are kept already.
+            wanted: The numbers of the tokens of the pass whose hidden states were requested.
+            hidden: The hidden state of each of these tokens, `[wanted, hidden]`.
+        """
         places = self._places[now.rows]
         self._store.complete[places[self._fresh[now.rows]]] = True
         places = places[wanted]
@@ -148,17 +160,17 @@ class Recalled:
         self._store.with_hidden[places] = True
 
     def close(self) -> None:
-        """Give back the places of tokens that no pass has computed, and let the others leave again."""
+        """Give back the places of tokens that no pass has computed, and release the other places."""
         self._store.prefixes.release(self._held)
         undone = self._places[self._fresh]
         undone = undone[~self._store.complete[undone]]
         self._store.prefixes.remove(undone)
 
     def _find(self, nodes: list[tuple[int, int, int]]) -> list[int]:
-        """Set `known`, and return the place of each row; `TOP` for a row without a place, `LOST` for one that gets none.
+        """Set `known`, and return the place of each row; `TOP` for a row without a place, `LOST` for a row that gets none.
 
-        A token that another, paused computation will keep has a place, but no keys yet. It is computed here, and neither
-        it nor the tokens below it are kept.
+        A token that another, paused computation will keep has a place, but no keys yet. This computation computes the
+        token, too, and keeps neither the token nor the tokens below it.
         """
         store, tokens, asked = self._store, self._tree.stream.tolist(), self._asked.tolist()
         places = [TOP] * len(tokens)

@@ -16,7 +16,14 @@ from pofx.models.pretrained.checkpoint.architecture import Rope
 
 
 def rotation_speeds(rope: Rope, dim: int) -> Tensor:
-    """Return the frequency of each pair of a head, `[dim / 2]`, in float32, as the checkpoints' own library computes it."""
+    """Return the frequency of each pair of a head, `[dim / 2]`, radians a token, float32.
+
+    The order of the operations is that of the library `transformers`.
+
+    Args:
+        rope: The base and the scaling.
+        dim: How many numbers of a head turn.
+    """
     out = 1.0 / rope.theta ** (torch.arange(0, dim, 2, dtype=torch.int64).float() / dim)
     if rope.kind == "linear":
         return out / rope.factor
@@ -39,19 +46,32 @@ def rotation_speeds(rope: Rope, dim: int) -> Tensor:
 
 
 def _dimension(rope: Rope, dim: int, rotations: float) -> float:
-    """Return the dimension whose frequency turns so many times within the original context."""
+    """Return the number i of the pair that turns `rotations` times within the original context.
+
+    The number is real: θ^(−2i / dim) · original / 2π = rotations.
+    """
     return dim * math.log(rope.original / (rotations * 2 * math.pi)) / (2 * math.log(rope.theta))
 
 
 def rotation_table(rope: Rope, dim: int, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the tables cos and signed sin, `[N, 1, r]`: the halves of the r turning numbers, x·cos + swap(x)·sin."""
+    """Return the tables by which `rotate` turns heads: x·cos + swap(x)·sin, where swap exchanges the halves of x.
+
+    Args:
+        rope: The rotary positions.
+        dim: The size of a head.
+        positions: The position of each token, `[N]`.
+
+    Returns:
+        cos and sin of the r turning numbers of a head, both `[N, 1, r]`, float32, times the amplitude. The first half of
+        sin has the sign −.
+    """
     angle = positions.float()[:, None] * rotation_speeds(rope, rope.dim or dim)
     cos, sin = angle.cos() * rope.amplitude, angle.sin() * rope.amplitude
     return torch.cat([cos, cos], -1)[:, None], torch.cat([-sin, sin], -1)[:, None]
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate heads `[N, H, D]` by their positions; numbers beyond the r of the tables stay."""
+    """Rotate the heads `x[N, H, D]` by the tables `[N, 1, r]`; the numbers of a head after the first r stay as they are."""
     turning = cos.shape[-1]
     if turning == x.shape[-1]:
         a, b = x.chunk(2, -1)

@@ -1,4 +1,4 @@
-"""The rule by which scores of queries and keys become weights of values: cap, slopes and window."""
+"""The rule by which scores of queries and keys become weights of values: the cap, the slopes and the window."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ScoreRule:
 
     Attributes:
         window: How many keys a query sees, its own included; None for all earlier keys.
-        cap: The c of c·tanh(z/c); None for no cap.
+        cap: The c of c·tanh(z/c); None for plain z.
         slopes: `[H]`, the slope of each head in nats a token (ALiBi); None for no slopes.
     """
 
@@ -30,12 +30,13 @@ class ScoreRule:
 
 
 def shape_scores(table: Tensor, rule: ScoreRule, distance: Tensor | None) -> None:
-    """Apply the cap and the slopes to scores `[…, K, G, n, t]`, in place.
+    """Apply the cap and the slopes to the scores of n queries and t keys, in place; the caller applies the window.
 
     Args:
-        table: The scores, whose query heads stand in K groups of G.
+        table: The scaled scores, `[…, K, G, n, t]`: K key heads, each with G query heads.
         rule: The rule.
-        distance: The positions of the keys less those of the queries, `[…, 1, 1, n, t]` or `[n, t]`, for a rule with slopes.
+        distance: The positions of the keys less those of the queries, `[…, 1, 1, n, t]` or `[n, t]`, tokens. A rule without
+            slopes needs no distance. With None the slopes are left out.
     """
     if rule.cap is not None:
         table.div_(rule.cap).tanh_().mul_(rule.cap)
