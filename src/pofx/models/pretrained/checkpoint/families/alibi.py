@@ -1,4 +1,4 @@
-"""The decoders whose scores fall with the distance of a key, and that have no other positions: BLOOM and MPT."""
+"""The decoders with ALiBi, whose scores fall with the distance of a key, and without other positions: BLOOM and MPT."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _MPT = Stored(
 
 def read_bloom(f: Fields) -> Architecture:
     """Read a config of BLOOM."""
-    # The published configs have the first of two names, which the library prefers.
+    # The published configs have the first name of each two, which the library prefers.
     width = f.optional("n_embed") or f.whole("hidden_size")
     heads = f.optional("num_attention_heads") or f.whole("n_head")
     layers = f.optional("num_hidden_layers") or f.whole("n_layer")
@@ -96,8 +96,8 @@ def read_mpt(f: Fields) -> Architecture:
     scale = a.optional_number("softmax_scale") or dim**-0.5
     a.only("alibi_bias_max", 8)  # the library has 8 whatever the field says
     a.finish()
-    f.given("expansion_ratio")  # the library has 4, and the tensors decide
-    f.given("learned_pos_emb")  # the library has none
+    f.given("expansion_ratio")  # the library has 4, and the tensors decide the size of the MLP
+    f.given("learned_pos_emb")  # the library has no learned positions
     f.only("no_bias", True)
     f.only("embedding_fraction", 1.0)
     f.only("norm_type", "low_precision_layernorm")

@@ -41,7 +41,10 @@ _GLM4 = replace(_GLM, norm_attended="post_self_attn_layernorm", norm_mlp="post_m
 
 
 def read_phi3(f: Fields) -> Architecture:
-    """Read a config of Phi-3 and Phi-4 with plain rotary positions; their long factors depend on the length of a text."""
+    """Read a config of Phi-3 or Phi-4 with plain rotary positions.
+
+    LongRoPE is not covered, since its factors depend on the length of a text.
+    """
     given = given_rope(f)
     if given.get("rope_type", given.get("type", "default")) != "default":
         raise NotCovered("rope_type")
@@ -78,13 +81,13 @@ def read_olmo(f: Fields) -> Architecture:
 
 
 def read_olmo2(f: Fields) -> Architecture:
-    """Read a config of OLMo 2, which normalises what attention and MLP add, and queries and keys as a whole."""
+    """Read a config of OLMo 2, which normalises the outputs of attention and MLP, and all heads of q and of k together."""
     f.truth("attention_bias", False)
     return llama_like(f, stored=_OLMO2, eps=1e-5, qk_norm="whole")
 
 
 def read_olmo3(f: Fields) -> Architecture:
-    """Read a config of OLMo 3, in whose older form only layers without a window have the scaling."""
+    """Read a config of OLMo 3; in the older form of the config only the layers without a window have the scaling."""
     n, dim, window = f.whole("num_hidden_layers"), head_size(f), f.optional("sliding_window")
     f.truth("attention_bias", False)
     new, old = f.given("rope_parameters"), f.given("rope_scaling")
@@ -104,7 +107,7 @@ def read_olmo3(f: Fields) -> Architecture:
 
 
 def read_granite(f: Fields) -> Architecture:
-    """Read a config of Granite, with its four factors."""
+    """Read a config of Granite, with its factors of q·k, of embeddings, of residuals and of logits."""
     f.truth("attention_bias", False)
     f.truth("mlp_bias", False)
     return llama_like(
@@ -123,13 +126,13 @@ def read_glm(f: Fields) -> Architecture:
 
 
 def read_glm4(f: Fields) -> Architecture:
-    """Read a config of GLM-4 0414, which also normalises what attention and MLP add."""
+    """Read a config of GLM-4 0414, which also normalises the outputs of attention and MLP."""
     f.truth("attention_bias", False)
     return llama_like(f, stored=_GLM4, part=0.5, eps=1.5625e-7)
 
 
 def read_nemotron(f: Fields) -> Architecture:
-    """Read a config of Nemotron and Minitron."""
+    """Read a config of Nemotron or Minitron."""
     f.truth("attention_bias", False)
     f.truth("mlp_bias", False)
     return llama_like(
@@ -149,7 +152,7 @@ def read_ernie(f: Fields) -> Architecture:
 
 
 def read_exaone4(f: Fields) -> Architecture:
-    """Read a config of EXAONE 4, in which layers without a window have no positions where other layers have a window."""
+    """Read a config of EXAONE 4; if some layers have a window, the other layers have no rotary positions."""
     n, window = f.whole("num_hidden_layers"), f.optional("sliding_window")
     rope, kinds = read_rope(f, head_size(f)), [FULL] * n
     pattern = f.given("sliding_window_pattern")

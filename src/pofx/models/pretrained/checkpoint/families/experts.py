@@ -63,7 +63,7 @@ def read_qwen3_moe(f: Fields) -> Architecture:
 
 
 def read_olmoe(f: Fields) -> Architecture:
-    """Read a config of OLMoE, without the clipping that would follow its norms of queries and keys."""
+    """Read a config of OLMoE; the clipping of queries, keys and values (`clip_qkv`) is not covered."""
     f.truth("attention_bias", False)
     f.only("clip_qkv")
     experts = replace(_experts(f), renormalised=f.truth("norm_topk_prob", False))
@@ -89,7 +89,7 @@ def read_granite_moe(f: Fields) -> Architecture:
 
 
 def _experts(f: Fields) -> Experts:
-    """Return the number of experts, for which the library takes either name, and how many of them read a token."""
+    """Return the number of experts, which has one of two names in a config, and the number of experts that read a token."""
     counts = {f.optional("num_experts"), f.optional("num_local_experts")} - {None}
     chosen = f.whole("num_experts_per_tok")
     f.optional("moe_intermediate_size")
@@ -100,7 +100,7 @@ def _experts(f: Fields) -> Experts:
 
 
 def _sparse_layers(f: Fields, shared: bool = False) -> tuple[Layer, ...]:
-    """Return the layers of Qwen, of which some have experts, and none a window."""
+    """Return the layers of Qwen: some layers have experts, some an MLP, and no layer has a window."""
     n, step, dense = (
         f.whole("num_hidden_layers"),
         f.whole("decoder_sparse_step", 1),

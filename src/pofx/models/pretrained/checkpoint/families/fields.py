@@ -1,4 +1,4 @@
-"""The fields of a config.json, read with the defaults of their family; a field that is not understood ends the reading."""
+"""The fields of a config.json, read with the defaults of their family; an unknown field raises `NotCovered`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pofx.models.pretrained.checkpoint.architecture import Activation
 
-# Fields that decide no probability: for training, for generation, for tokens, and for other uses of a model.
+# Fields that change no probability: for training, for generation, for tokens, and for other uses of a model.
 _INERT = (
     # the identity of the model and its files
     "model_type architectures transformers_version dtype torch_dtype _name_or_path name_or_path _model_name_or_path "
@@ -36,7 +36,7 @@ _INERT = (
     "num_return_sequences exponential_decay_length_penalty suppress_tokens begin_suppress_tokens remove_invalid_values"
 )
 INERT = frozenset(_INERT.split())
-# Fields of which one value decides nothing.
+# Fields of which one value, the value here, changes no probability.
 _ONLY: Mapping[str, Any] = {
     "add_cross_attention": False,
     "is_encoder_decoder": False,
@@ -62,13 +62,20 @@ _MOST = 10**9
 
 
 class NotCovered(Exception):
-    """The decoder of pofx does not cover a config, which the library then reads."""
+    """The decoder of pofx does not cover a config, so the library computes the model. The message names the field."""
 
 
 class Fields:
-    """The fields of a config. Each is taken once by its name, and `finish` ends the reading for a field not taken.
+    """The fields of a config, with a record of the fields that were read.
 
-    A value of another type than expected raises `NotCovered`, too: the library has its own message about the value.
+    Every method but `given` raises `NotCovered` for a value of another type or range than the method expects; the library
+    has its own message about such a value.
+
+    Args:
+        config: The fields by name.
+
+    Right: read each field that changes a probability, then call `finish`. Wrong: leave out `finish`, since a field that pofx
+    does not know could then change the probabilities unseen.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -81,7 +88,7 @@ class Fields:
         return self._config.get(name)
 
     def whole(self, name: str, default: int | None = None, least: int = 1) -> int:
-        """Return a whole number of at least `least`; a default of None makes the field necessary."""
+        """Return a whole number from `least` to 10⁹; a default of None makes the field necessary."""
         found = self.given(name)
         found = default if found is None else found
         if type(found) is not int or not least <= found <= _MOST:
@@ -89,7 +96,7 @@ class Fields:
         return found
 
     def optional(self, name: str, least: int = 1) -> int | None:
-        """Return a whole number of at least `least`, or None for no value."""
+        """Return a whole number from `least` to 10⁹, or None for no value."""
         return None if self.given(name) is None else self.whole(name, least=least)
 
     def number(self, name: str, default: float | None = None) -> float:
@@ -102,7 +109,7 @@ class Fields:
         return None if self.given(name) is None else self.number(name)
 
     def truth(self, name: str, default: bool) -> bool:
-        """Return true or false."""
+        """Return the value of a field that is true or false."""
         found = self.given(name)
         found = default if found is None else found
         if not isinstance(found, bool):
@@ -115,13 +122,13 @@ class Fields:
         return activation(default if found is None else found, name)
 
     def only(self, name: str, *allowed: Any) -> None:
-        """Raise `NotCovered` for a value other than those `allowed`; no value is allowed."""
+        """Raise `NotCovered` for any value that is not among `allowed`; a missing field and null raise nothing."""
         found = self.given(name)
         if found is not None and not any(found == one and type(found) is type(one) for one in allowed):
             raise NotCovered(name)
 
     def finish(self) -> None:
-        """Raise `NotCovered` for the first field with a value that was not taken and decides something."""
+        """Raise `NotCovered` for the first field that no method has read, and whose value may change a probability."""
         for name, value in self._config.items():
             if name in self._taken or name in INERT or value is None:
                 continue
@@ -130,14 +137,14 @@ class Fields:
 
 
 def positive(found: Any, name: str) -> float:
-    """Return a positive, finite number as it is; raise `NotCovered` for anything else."""
+    """Return a positive number below 1e30 as a float; raise `NotCovered` for anything else."""
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < 1e30:
         raise NotCovered(name)
     return float(found)
 
 
 def activation(found: Any, name: str) -> Activation:
-    """Return an activation by the library's name for it."""
+    """Return the activation that has this name in the library; raise `NotCovered` for an unknown name."""
     if not isinstance(found, str) or found not in _ACTIVATIONS:
         raise NotCovered(name)
     return _ACTIVATIONS[found]
@@ -151,7 +158,11 @@ def divided(width: int, heads: int) -> int:
 
 
 def alibi_slopes(heads: int) -> tuple[float, ...]:
-    """Return the slope of each head: 2^(−8h/n) for n = 2^k heads and h = 1 … n, and slopes between them for the rest."""
+    """Return the slope of each head, nats a token (ALiBi).
+
+    Let n be the largest power of 2 up to the number of heads. The first n heads have the slopes 2^(−8h/n), h = 1 … n, and
+    the other heads have the slopes of h = ½, 1½, 2½ ….
+    """
     n = 2 ** math.floor(math.log2(heads))
     first = [2.0 ** (-8.0 * (i + 1) / n) for i in range(n)]
     rest = [2.0 ** (-4.0 * (i + 1) / n) for i in range(0, 2 * (heads - n), 2)]

@@ -79,7 +79,7 @@ def read_gpt2(f: Fields) -> Architecture:
 
 
 def read_gpt_neo(f: Fields) -> Architecture:
-    """Read a config of GPT-Neo, whose scores have no factor, and whose local layers have a window."""
+    """Read a config of GPT-Neo, in which q·k has the factor 1, and the local layers have a window."""
     width, heads, n = f.whole("hidden_size", 2048), f.whole("num_heads", 16), f.whole("num_layers", 24)
     f.optional("intermediate_size")
     f.given("attention_layers")  # the library makes this list of attention_types
@@ -113,7 +113,7 @@ def read_gpt_neo(f: Fields) -> Architecture:
 
 
 def read_gpt_neox(f: Fields) -> Architecture:
-    """Read a config of GPT-NeoX, as Pythia has it."""
+    """Read a config of GPT-NeoX, the family of Pythia."""
     width, heads = f.whole("hidden_size"), f.whole("num_attention_heads")
     dim = divided(width, heads)
     f.optional("intermediate_size")
@@ -139,7 +139,7 @@ def read_gpt_neox(f: Fields) -> Architecture:
 
 
 def read_opt(f: Fields) -> Architecture:
-    """Read a config of OPT; in OPT-350m the norms follow the sums, and embeddings are narrower than states."""
+    """Read a config of OPT; in OPT-350m the norms follow the residual sums, and embeddings are narrower than states."""
     width, heads = f.whole("hidden_size", 768), f.whole("num_attention_heads", 12)
     narrow = f.whole("word_embed_proj_dim", width)
     before = f.truth("do_layer_norm_before", True)

@@ -11,7 +11,7 @@ from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered
 from pofx.models.pretrained.checkpoint.families.rotary import given_rope, read_rope, rope_of
 
 FULL, SLIDING = "full_attention", "sliding_attention"
-# What the library takes where a config has no such field, and not null.
+# The library's defaults of fields that a config does not have. A field that is null has no value, and no default.
 MISTRAL = {"num_key_value_heads": 8, "sliding_window": 4096, "max_position_embeddings": 131_072}
 QWEN2 = {"num_key_value_heads": 32, "sliding_window": 4096, "max_position_embeddings": 32_768}
 QWEN3 = {**QWEN2, "head_dim": 128}
@@ -62,20 +62,23 @@ def llama_like(
     eps: float = 1e-6,
     **others: Any,
 ) -> Architecture:
-    """Return a decoder by the names that the fields of Llama have, which most later families took over.
+    """Return a decoder from the fields of Llama, whose names most later families took over.
 
     Args:
         f: The fields.
         stored: The names of the tensors.
         layers: The layers; None for equal layers that see every earlier key.
         norm: The norms; None for RMS norms with the ε of `rms_norm_eps`.
-        theta: The base of the rotary frequencies, if the config has none.
-        part: The share of a head that turns, if the config has none.
-        tied: Whether the head is the embedding, if the config does not say.
-        hidden_act: The activation, if the config has none; None if `others` has it.
-        kv_heads: The key heads, if the config has none; None for as many as there are heads.
-        eps: The ε, if the config has none.
-        **others: Other fields of the architecture.
+        theta: The base of the rotary frequencies where the config has no base.
+        part: The share of a head that turns where the config has no share.
+        tied: Whether the matrix of the output is the embedding where the config does not say so.
+        hidden_act: The activation where the config names no activation; None if `others` has the activation.
+        kv_heads: The number of key heads where the config has no number; None for one key head for each query head.
+        eps: The ε where the config has no ε.
+        **others: Other fields of `Architecture`, by name.
+
+    Raises:
+        NotCovered: A necessary field is missing, or a value has another type or range.
     """
     heads, width = f.whole("num_attention_heads"), f.whole("hidden_size")
     head_dim = head_size(f)
@@ -101,7 +104,7 @@ def llama_like(
 
 
 def head_size(f: Fields) -> int:
-    """Return the size of a head."""
+    """Return the size of a head: `head_dim`, or else `hidden_size` divided by the number of query heads, rounded down."""
     return f.optional("head_dim") or f.whole("hidden_size") // f.whole("num_attention_heads")
 
 
@@ -135,7 +138,11 @@ def read_qwen3(f: Fields) -> Architecture:
 
 
 def read_smollm3(f: Fields) -> Architecture:
-    """Read a config of SmolLM3, whose listed layers have rotary positions, else all but every fourth."""
+    """Read a config of SmolLM3, in which only some layers have rotary positions.
+
+    The layers with rotary positions are those with a 1 in `no_rope_layers`. Without this list, they are all layers but every
+    fourth (`no_rope_layer_interval`).
+    """
     n = f.whole("num_hidden_layers")
     every, listed = f.whole("no_rope_layer_interval", 4), f.given("no_rope_layers")
     turning = [bool((i + 1) % every) for i in range(n)] if listed is None else [bool(x) for x in listed]
@@ -177,7 +184,7 @@ def read_gemma2(f: Fields) -> Architecture:
 
 
 def read_gemma3(f: Fields) -> Architecture:
-    """Read a config of Gemma 3, whose layers with a window have another base."""
+    """Read a config of Gemma 3, whose layers with a window have another base of the rotary frequencies."""
     n = f.whole("num_hidden_layers")
     patterns = [f.optional("sliding_window_pattern"), f.optional("_sliding_window_pattern")]
     every = patterns[0] or patterns[1] or 6
@@ -211,7 +218,7 @@ def _gemma(f: Fields, **others: Any) -> Architecture:
 
 
 def layer_kinds(f: Fields, kinds: list[str]) -> list[str]:
-    """Return the kind of attention of each layer: as listed, or `kinds`."""
+    """Return the kind of attention of each layer: the list `layer_types` of the config, or else `kinds`."""
     listed = f.given("layer_types")
     kinds = kinds if listed is None else listed
     if not isinstance(kinds, list | tuple) or len(kinds) != f.whole("num_hidden_layers"):
@@ -226,8 +233,8 @@ def _layers(f: Fields, kinds: list[str], local: float | None = None) -> tuple[La
 
     Args:
         f: The fields.
-        kinds: The kinds of attention, if the config does not list them.
-        local: The base of layers with a window; None for the base of all layers.
+        kinds: The kind of attention of each layer where the config has no list of kinds.
+        local: The base of the rotary frequencies of layers with a window; None for the base of all layers.
     """
     sliding, given = f.optional("sliding_window", least=0), given_rope(f)
     theta, head_dim = f.number("rope_theta", 10_000.0), head_size(f)

@@ -1,4 +1,4 @@
-"""The decoders whose attention and MLP read the same norm of a state: GPT-J, Falcon, Phi, StableLM, Cohere 1 and 2."""
+"""The families with decoders whose attention and MLP read the same state: GPT-J, Falcon, Phi, StableLM, Cohere 1 and 2."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def read_gptj(f: Fields) -> Architecture:
 
 
 def read_falcon(f: Fields) -> Architecture:
-    """Read a config of Falcon with rotary positions; the slopes of its ALiBi are rounded to bfloat16 in the library."""
+    """Read a config of Falcon with rotary positions.
+
+    Falcon with ALiBi is not covered, since the library rounds the slopes to bfloat16.
+    """
     width, heads = f.whole("hidden_size", 4544), f.whole("num_attention_heads", 71)
     dim = divided(width, heads)
     new, parallel = f.truth("new_decoder_architecture", False), f.truth("parallel_attn", True)
@@ -113,7 +116,7 @@ def read_falcon(f: Fields) -> Architecture:
 
 
 def read_phi(f: Fields) -> Architecture:
-    """Read a config of Phi 1, 1.5 and 2."""
+    """Read a config of Phi 1, 1.5 or 2."""
     normed = f.truth("qk_layernorm", False)
     stored = replace(_PHI, norm_q="self_attn.q_layernorm", norm_k="self_attn.k_layernorm") if normed else _PHI
     return llama_like(
@@ -129,7 +132,7 @@ def read_phi(f: Fields) -> Architecture:
 
 
 def read_stablelm(f: Fields) -> Architecture:
-    """Read a config of StableLM, without its norms of single heads."""
+    """Read a config of StableLM; norms of queries and keys (`qk_layernorm`) are not covered."""
     f.only("qk_layernorm", False)
     f.truth("use_qkv_bias", False)
     parallel = f.truth("use_parallel_residual", False)
@@ -159,7 +162,7 @@ def read_cohere(f: Fields) -> Architecture:
 
 
 def read_cohere2(f: Fields) -> Architecture:
-    """Read a config of Command R7B and A, in which only layers with a window have positions."""
+    """Read a config of Cohere's Command R7B or Command A, in which only layers with a window have rotary positions."""
     n, every = f.whole("num_hidden_layers"), f.whole("sliding_window_pattern", 4)
     window = f.optional("sliding_window")
     f.truth("attention_bias", False)

@@ -30,7 +30,7 @@ _KNOWN = frozenset(
 
 
 def given_rope(f: Fields) -> Mapping[str, Any]:
-    """Return the rotary parameters of a config: one table, or one for each kind of layer."""
+    """Return the rotary parameters of a config: one table for all layers, or a table for each kind of layer, by its name."""
     new, old = f.given("rope_parameters"), f.given("rope_scaling")
     found = new or old or {}
     if not isinstance(found, Mapping):
@@ -39,20 +39,35 @@ def given_rope(f: Fields) -> Mapping[str, Any]:
 
 
 def read_rope(f: Fields, head_dim: int, theta: float = 10_000.0, part: float = 1.0) -> Rope:
-    """Return the rotary positions that all layers have.
+    """Return the rotary positions of a config in which all layers have the same.
 
     Args:
         f: The fields.
         head_dim: The size of a head.
-        theta: The base, if the config has none.
-        part: The share of a head that turns, if the config has none.
+        theta: The base where the config has no base.
+        part: The share of a head that turns where the config has no share.
+
+    Raises:
+        NotCovered: The scaling or a parameter is unknown, or a value has another type or range.
     """
     theta, part = f.number("rope_theta", theta), f.number("partial_rotary_factor", part)
     return rope_of(given_rope(f), f, head_dim, theta, part)
 
 
 def rope_of(given: Mapping[str, Any], f: Fields, head_dim: int, theta: float, part: float = 1.0) -> Rope:
-    """Return the rotary positions of one table of parameters; raise `NotCovered` for a scaling that is unknown."""
+    """Return the rotary positions of one table of parameters.
+
+    Args:
+        given: The table.
+        f: The fields, for the context of the model.
+        head_dim: The size of a head.
+        theta: The base where the table has no base.
+        part: The share of a head that turns where the table has no share.
+
+    Raises:
+        NotCovered: The scaling or a parameter is unknown, a value has another type or range, or the share of a head gives
+            no even number of dimensions.
+    """
     if any(name not in _KNOWN and value is not None for name, value in given.items()):
         raise NotCovered("rope_parameters")
 
@@ -87,7 +102,11 @@ def rope_of(given: Mapping[str, Any], f: Fields, head_dim: int, theta: float, pa
 
 
 def _amplitude(given: Mapping[str, Any], factor: float) -> float:
-    """Return the factor of cos and sin of YaRN: stated, or 0.1·m·ln(factor) + 1, as the ratio of two m where both stand."""
+    """Return the factor of cos and sin of YaRN.
+
+    If the table has `attention_factor`, this is the factor. Otherwise let a(m) be 0.1·m·ln(factor) + 1, and 1 for a `factor`
+    of at most 1. With `mscale` and `mscale_all_dim` the result is a(mscale) / a(mscale_all_dim), and without them a(1).
+    """
     if given.get("attention_factor") is not None:
         return positive(given["attention_factor"], "attention_factor")
 

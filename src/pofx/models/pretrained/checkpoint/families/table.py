@@ -17,8 +17,8 @@ class Family:
     """A family of decoders.
 
     Attributes:
-        read: The reader of its configs.
-        defaults: The values of the fields that a config may leave out, where they differ from null.
+        read: The reader of its configs, which raises `NotCovered` for a config that pofx's own decoder does not compute.
+        defaults: The values of fields that a config may leave out. A field without a value here is then null.
     """
 
     read: Callable[[Fields], Architecture]
@@ -72,9 +72,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 
 
 def architecture(config: Mapping[str, Any]) -> Architecture | None:
-    """Read a config.json; return None for a family, a feature or a field that pofx's own decoder does not understand.
+    """Read a config.json; return None for a family, a feature or a field that pofx's own decoder does not cover.
 
-    Wrong numbers are worse than slow numbers, so the library computes every model that is not understood as a whole.
+    Wrong numbers are worse than slow numbers, so the library `transformers` computes each model for which this is None.
 
     Right: `architecture(config)` after `check_config`. Wrong: a config inside a config, which `text_config` takes out first.
     """
