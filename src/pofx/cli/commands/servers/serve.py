@@ -64,8 +64,8 @@ if TYPE_CHECKING:
     default=512,
     show_default=True,
     metavar="MB",
-    help="The memory in which each pretrained model keeps the prefixes that it read last, so that it reads them once; 0 for "
-    "none. With --deterministic none is kept.",
+    help="The memory in which each pretrained model keeps the prefixes that it read last, so that the model reads each "
+    "prefix once; 0 for no memory. With --deterministic there is no memory.",
 )
 @click.option("--open", "opened", is_flag=True, help="Open the page at / in a browser.")
 def command(
