@@ -55,6 +55,8 @@ def test_verdicts_behind_another_x0_are_those_of_that_model() -> None:
         assert found.right == again.whole.right
         assert found.changes == int((again.right != report.right).sum())
     assert evaluate_pairs(own, PAIRS).begins == ()
+    with pytest.raises(BadValue, match="^begins: "):
+        evaluate_pairs(own, PAIRS, given="a", begins=True)
     np.testing.assert_allclose(
         evaluate_pairs(other, PAIRS).margins(), evaluate_pairs(lm, PAIRS, given="c").margins(), atol=1e-12
     )

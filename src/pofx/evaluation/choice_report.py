@@ -207,12 +207,13 @@ class ChoiceReport(Shown, HasTable):
 
     @property
     def undecided(self) -> int:
-        """The number of answers by "log-p" that the bounds `low` and `high` leave open; the bounds have no EOS term."""
+        """The number of answers by "log-p" that the bounds `low` and `high` leave open; EOS has no bounds of its own."""
         out = 0
         for s in self.items:
-            best = int(np.argmax(s.log_p))
-            others = np.delete(s.high, best)
-            out += bool(others.max() > s.low[best]) and bool(np.any(s.low != s.high))
+            ended = s.log_end if self.end and s.log_end is not None else np.zeros(len(s.log_p))
+            best = int(np.argmax(s.log_p + ended))
+            others = np.delete(s.high + ended, best)
+            out += bool(others.max() > (s.low + ended)[best]) and bool(np.any(s.low != s.high))
         return out
 
     def groups(self, rule: Rule = "log-p") -> dict[str, tuple[int, int]]:

@@ -39,6 +39,12 @@ class ChoiceItem:
     group: str = ""
 
     def __post_init__(self) -> None:
+        if isinstance(self.choices, str):
+            raise BadValue(
+                f"expected two or more different choices, got one string, {self.choices!r:.60}",
+                "write a tuple of strings",
+                argument="choices",
+            )
         _check_different(self.choices, "choices")
         check_whole_number("label", self.label, 0, len(self.choices) - 1, advice="count the choices from 0")
         for text in (self.context, *self.choices):
@@ -176,7 +182,10 @@ def _made(row: Any, make: Callable[..., ItemT], number: int) -> ItemT:
         )
     id_, group = str(row.get("id", number)), row.get("group")
     fields = ItemFields(group=None if group is None else "group")
-    return make(row, fields, id_)
+    try:
+        return make(row, fields, id_)
+    except BadValue as e:
+        raise BadValue(f"{e} (row {number:,})", None, argument="items") from None
 
 
 def _about(row: Mapping[str, Any], fields: ItemFields, id: str) -> tuple[str, str]:

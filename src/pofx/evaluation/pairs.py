@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.statistics.proportions import wilson
+from pofx.errors import BadValue
 from pofx.evaluation.items import Pair, as_items, pair_item
 from pofx.interactive.shown import Shown
 from pofx.interactive.table import HasTable, TableColumn
@@ -176,13 +177,19 @@ def evaluate_pairs(
     the longer text is less probable for its length alone.
     """
     pairs = tuple(as_items(pairs, pair_item, Pair))
+    if begins and given:
+        raise BadValue(
+            "expected no prefix, since x0 is not asked for after a prefix, got one",
+            "leave given or begins out",
+            argument="begins",
+        )
     counted = lm.vocab.end is not None if end is None else end
     good, bad, good_end, bad_end, first = _scored(lm, pairs, given)
     if counted and good_end is None:
         raise refuse_complete()
     right = _margins(good, bad, good_end, bad_end, counted) > 0
     others = []
-    for name, other in models_after_each(lm) if begins and not given else ():
+    for name, other in models_after_each(lm) if begins else ():
         verdicts = _margins(*_scored(other, pairs, "")[:4], counted) > 0
         others.append(OtherBegin(name, int(verdicts.sum()), int(np.sum(verdicts != right))))
     return PairReport(pairs, good, bad, good_end, bad_end, counted, tuple(others), first)

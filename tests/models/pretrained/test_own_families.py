@@ -250,3 +250,18 @@ HOSTILE: list[tuple[str, str, Any]] = [
 def test_odd_values_are_not_read(kind: str, name: str, value: Any) -> None:
     config: dict[str, Any] = transformers.CONFIG_MAPPING[kind]().to_dict()
     assert architecture({**config, "model_type": kind, name: value}) is None
+
+
+ODD: list[Any] = [
+    *(3, -1, 0, 10**30, 1e300, float("nan"), float("inf"), True, None, "x", [], [3], {"a": 1}),
+    *([["global"], 3], [[["global"], 10**9]], {"full_attention": 3}, {"sliding_attention": []}),
+    *({"full_attention": {"rope_type": []}}, {"rope_type": "yarn"}, {"rope_type": "llama3", "factor": "x"}),
+]
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_any_value_of_any_field_is_read_or_left_to_the_library(kind: str) -> None:
+    full = {**transformers.CONFIG_MAPPING[kind]().to_dict(), "model_type": kind}
+    for name in full.keys() - {"model_type"}:
+        for value in ODD:
+            architecture({**full, name: value})  # no error of Python

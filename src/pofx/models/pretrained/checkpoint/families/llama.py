@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -145,6 +146,8 @@ def read_smollm3(f: Fields) -> Architecture:
     """
     n = f.whole("num_hidden_layers")
     every, listed = f.whole("no_rope_layer_interval", 4), f.given("no_rope_layers")
+    if not isinstance(listed, list | tuple | None):
+        raise NotCovered("no_rope_layers")
     turning = [bool((i + 1) % every) for i in range(n)] if listed is None else [bool(x) for x in listed]
     if len(turning) != n:
         raise NotCovered("no_rope_layers")
@@ -245,6 +248,8 @@ def _layers(f: Fields, kinds: list[str], local: float | None = None) -> tuple[La
         per_kind = given.get(kind) if FULL in given else given
         if local is not None and per_kind is given and kind == SLIDING:
             per_kind = {}  # the older form has one scaling, which belongs to the layers without a window
+        if not isinstance(per_kind or {}, Mapping):
+            raise NotCovered("rope_parameters")
         rope = rope_of(per_kind or {}, f, head_dim, base, part)
         out.append(Layer((sliding or None) if kind == SLIDING else None, rope))
     return tuple(out)
