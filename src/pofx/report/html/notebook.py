@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     from pofx.queries.words.words import Worded
 
 # Heights of a frame, pixels, measured in cells of 860 px and of 344 px. A higher page scrolls in its frame, as audits do.
-LEAST, MOST, SCROLLED = 110, 1100, 560
+LEAST, MOST, SCROLLED = 110, 1150, 560
+# Room for fonts that are taller than those of the measurement.
+SLACK = 1.02
 # The most tokens of a text with a frame, which a notebook file then holds: 10,000 tokens take 0.6 MB.
 TOKENS = 10_000
 
@@ -62,7 +64,7 @@ def notebook_html(record: Any) -> str | None:
             if found is None:
                 return None
             blocks, *heights = found
-            wide, narrow = (round(max(LEAST, min(MOST, h))) for h in heights)
+            wide, narrow = (round(max(LEAST, min(MOST, h * SLACK))) for h in heights)
             return fragment([Section("", tuple(blocks))], wide, one_line(record) or "", narrow)
     return None
 
@@ -147,7 +149,7 @@ def _posterior(p: Posterior) -> Drawn:
 
 def _evaluation(e: Evaluation) -> Drawn:
     n = len(e.confusion)
-    return [evaluation_block(e, [f"class {c}" for c in range(n)])], 680 + 60 * n, 950 + 60 * n
+    return [evaluation_block(e, [f"class {c}" for c in range(n)])], 680 + 60 * n, 970 + 60 * n
 
 
 def _joint(j: Any) -> Drawn:
