@@ -86,6 +86,22 @@ def test_another_name_of_the_file_is_the_same_lock(run: Run, name: str) -> None:
         assert run(COMPRESS.replace("out", name)) == (2, f"pofx: error: {name}: {REFUSAL}\n")
 
 
+def test_a_file_with_the_inode_of_a_file_that_is_gone_is_free(tmp_path: Path) -> None:
+    """A file system gives the inode of a removed file to the next file."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("")
+    os.link(old, new)
+    with locked_outputs([old]):
+        with pytest.raises(pofx.BadSource, match="another run is writing"), locked_outputs([new]):
+            pass
+        old.unlink()
+        with locked_outputs([new]):
+            pass
+        old.write_text("")  # another file of the name
+        with locked_outputs([new]):
+            pass
+
+
 def test_a_link_to_a_file_that_is_not_there_yet(run: Run) -> None:
     Path("link").symlink_to("out")
     with locked_outputs(["link"]):

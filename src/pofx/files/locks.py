@@ -98,7 +98,7 @@ def locked_outputs(paths: Iterable[Path | str]) -> Iterator[None]:
         # All processes take the locks in one order, so that one of them always gets all of its locks.
         for key in sorted(keys):
             try:
-                held.enter_context(_held(key))
+                held.enter_context(_held(key, keys[key]))
             except BlockingIOError:
                 raise written_by_another(keys[key]) from None
         yield
@@ -117,7 +117,7 @@ def _keys(path: Path | str) -> Iterator[tuple[_Key, Path | str]]:
 
 
 @contextmanager
-def _held(key: _Key) -> Iterator[None]:
+def _held(key: _Key, path: Path | str) -> Iterator[None]:
     if fcntl is None:
         yield
         return
@@ -126,15 +126,38 @@ def _held(key: _Key) -> Iterator[None]:
         lock = home / hashlib.blake2b(repr(key).encode("ascii"), digest_size=16).hexdigest()
         file = open_locked(lock)
     except BlockingIOError:
+        if key[0] == 1 and _is_of_a_file_that_is_gone(lock, key):
+            yield
+            return
         raise
     except (OSError, BadSource):
         # A run goes on without a lock where the cache cannot be written.
         yield
         return
     try:
+        with suppress(OSError):
+            file.truncate(0)  # a process that was killed leaves its name there
+            file.write(os.fsencode(os.path.realpath(path)))
+            file.flush()
         yield
     finally:
         # The name is removed while the lock is held, since `open_locked` of another process checks that its file has a name.
         with suppress(OSError):
             lock.unlink()
         file.close()
+
+
+def _is_of_a_file_that_is_gone(lock: Path, key: _Key) -> bool:
+    """Return whether the file that a lock of an inode names has another inode by now, or no longer exists.
+
+    A file that is made next gets the inode of a file that was removed, while the lock of the removed file may still be held.
+    """
+    try:
+        named = lock.read_bytes()
+    except OSError:
+        return False
+    try:
+        info = os.stat(named)
+    except (OSError, ValueError):
+        return bool(named)
+    return (info.st_dev, b"%d" % info.st_ino) != key[1:]
