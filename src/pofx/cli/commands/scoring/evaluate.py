@@ -94,9 +94,9 @@ def command(
     reports = []
     for name in names:
         lm = replace(options, name=name).load()
-        reports.append((lm, _report(lm, items, counted, between, neutral, begins, given, boundary)))
+        reports.append(_report(lm, items, counted, between, neutral, begins, given, boundary))
     if out is not None:
-        _write(names, [r for _, r in reports], out)
+        _write(names, reports, out)
     if as_json:
         _print_json(names, reports)
     else:
@@ -148,19 +148,19 @@ def _write(names: list[str], reports: Sequence[ChoiceReport | PairReport], out: 
     write_table(list(columns.values()), (dict.fromkeys(columns) | row for row in rows), out)
 
 
-def _print_json(names: list[str], reports: list[tuple[LM, Any]]) -> None:
+def _print_json(names: list[str], reports: Sequence[Any]) -> None:
     from pofx.evaluation.comparison import compare
     from pofx.report.evaluation_records import comparison_record, evaluation_of_items
     from pofx.report.json_records import dumps
 
-    for name, (_, report) in zip(names, reports):
+    for name, report in zip(names, reports):
         click.echo(dumps({"model": name, **evaluation_of_items(report)}))
     if len(reports) == 2:
-        found = compare(*(r.right for _, r in reports))
+        found = compare(*(r.right for r in reports))
         click.echo(dumps(comparison_record(names, found)))
 
 
-def _print(names: list[str], reports: list[tuple[LM, Any]]) -> None:
+def _print(names: list[str], reports: Sequence[Any]) -> None:
     from rich.console import Console
 
     from pofx.evaluation.comparison import compare
@@ -168,7 +168,7 @@ def _print(names: list[str], reports: list[tuple[LM, Any]]) -> None:
     from pofx.report.terminal import evaluation as shown
 
     console = Console(highlight=False)
-    for name, (_, report) in zip(names, reports):
+    for name, report in zip(names, reports):
         print_line(name, report.terms)
         if isinstance(report, PairReport):
             for told in shown.pairs_lines(report):
@@ -183,6 +183,6 @@ def _print(names: list[str], reports: list[tuple[LM, Any]]) -> None:
         if len(groups) > 1:
             console.print(shown.groups_table(groups))
     if len(reports) == 2:
-        found = compare(*(r.right for _, r in reports))
+        found = compare(*(r.right for r in reports))
         for told in shown.comparison_lines((names[0], names[1]), found):
             console.print(told, markup=False)
