@@ -90,6 +90,7 @@ def command(
     pofx evaluate blimp/*.jsonl -m smollm2 --begin "<|endoftext|>" --begins
     """
     items, bad = item_files.read(files)
+    _refuse_unheeded(items)
     names = [options.name, *([] if against is None else [against])]
     reports = []
     for name in names:
@@ -103,6 +104,16 @@ def command(
         _print(names, reports)
     if bad:
         click.get_current_context().exit(1)
+
+
+def _refuse_unheeded(items: list[ChoiceItem] | list[Pair]) -> None:
+    """Refuse options that are of the other kind of item, before a model is loaded."""
+    from pofx.evaluation.items import Pair
+
+    here, there = ("pairs", "choices") if isinstance(items[0], Pair) else ("choices", "pairs")
+    for name in ("between", "neutral", "boundary") if here == "pairs" else ("begins", "given"):
+        if arguments.typed(name):
+            raise click.UsageError(f"--{name}: expected only with {there}, got {here}; leave it out.")
 
 
 def _report(
@@ -120,12 +131,6 @@ def _report(
     from pofx.evaluation.pairs import evaluate_pairs
 
     pairs = [i for i in items if isinstance(i, Pair)]
-    unheeded = ("between", "neutral", "boundary") if pairs else ("begins", "given")
-    for name in unheeded:
-        if arguments.typed(name):
-            raise click.UsageError(
-                f"--{name}: expected only with {'choices' if pairs else 'pairs'}, got {'pairs' if pairs else 'choices'}."
-            )
     if pairs:
         return evaluate_pairs(lm, pairs, counted, given, begins)
     questions = [i for i in items if isinstance(i, ChoiceItem)]
