@@ -67,3 +67,18 @@ def test_motion_is_reduced_where_the_reader_asks(opened: Opened) -> None:
     page.route("**/v1/score", lambda _: None)
     page.get_by_role("button", name="Score", exact=True).click()
     assert page.locator(".busy").first.evaluate("(e) => getComputedStyle(e).animationName") == "none"
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_the_answer_about_x0_moves_nothing_under_the_pointer(opened: Opened, width: int) -> None:
+    page = opened(width=width)
+    button = page.get_by_role("button", name="Score", exact=True)
+    expect(page.locator(".model code")).to_have_count(2)
+    settle(page, "Text")
+    full = button.bounding_box()
+    page.route("**/tokenizer_info*", lambda _: None)
+    page.reload()
+    button.wait_for()
+    expect(page.locator(".model select")).to_be_visible()
+    expect(page.locator(".model code")).to_have_count(0)
+    assert button.bounding_box() == full
