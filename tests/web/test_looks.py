@@ -70,7 +70,7 @@ def test_motion_is_reduced_where_the_reader_asks(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1100])
-def test_the_answer_about_x0_moves_nothing_under_the_pointer(opened: Opened, width: int) -> None:
+def test_the_button_stays_in_place_when_x0_comes_late(opened: Opened, width: int) -> None:
     page = opened(width=width)
     button = page.get_by_role("button", name="Score", exact=True)
     expect(page.locator(".model code")).to_have_count(2)

@@ -113,7 +113,7 @@ def _refuse_unheeded(items: list[ChoiceItem] | list[Pair]) -> None:
     here, there = ("pairs", "choices") if isinstance(items[0], Pair) else ("choices", "pairs")
     for name in ("between", "neutral", "boundary") if here == "pairs" else ("begins", "given"):
         if arguments.typed(name):
-            raise click.UsageError(f"--{name}: expected only with {there}, got {here}; leave it out.")
+            raise click.UsageError(f"--{name}: expected only with {there}, got {here}. Leave out --{name}.")
 
 
 def _report(
