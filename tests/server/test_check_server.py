@@ -76,3 +76,18 @@ def test_the_verb_says_so(server: Server, capsys: pytest.CaptureFixture[str]) ->
     out = capsys.readouterr().out
     assert ended.value.code == 0, out
     assert ", 0 warn, 0 fail, " in out
+
+
+@pytest.mark.parametrize("name", ["gguf", pytest.param("plain", marks=pytest.mark.thorough)])
+def test_a_model_passes_with_a_memory_of_prefixes(
+    tmp_path: Path, model_files: dict[str, str], server_cache: str, name: str
+) -> None:
+    """The second round asks the prompts of the first round again, so the memory has their prefixes."""
+    models = {name: model_files[name]}
+    with serving(tmp_path, models, POFX_CACHE=server_cache) as server, ServerClient(server.url) as client:
+        reference, saved = pofx.load(model_files[name]), [0.0]
+        for _ in range(2):
+            found = check_server(client, name, reference).report().findings
+            assert {f.check for f in found if f.verdict not in ("pass", ALLOWED.get(f.check))} == set()
+            saved.append(server.metric("pofx_prefix_saved_tokens_total"))
+    assert saved[0] < saved[1] < saved[2] - saved[1]
