@@ -88,6 +88,10 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
         lambda v: pofx.compare(np.ones(3, dtype=bool), np.zeros(3, dtype=bool), v),
         "whole",
     ),
+    ("measure_stimuli", "previous"): (
+        lambda v: pofx.measure_stimuli(LM, [{"item": 1, "word": "ab"}], previous=v),
+        "whole",
+    ),
     ("audit", "seed"): (lambda v: pofx.audit(LM, TEXTS, seed=v), "whole"),
     ("compress", "lanes"): (lambda v: pofx.compress(LM, "ab", lanes=v), "whole or None"),
     ("compression", "lanes"): (lambda v: pofx.compression(LM, "ab", lanes=v), "whole or None"),

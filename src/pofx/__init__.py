@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.terms import Terms
     from pofx.queries.words.words import Word, Worded, words
     from pofx.report.progress import ProgressBar
+    from pofx.stimuli.stimulus_table import StimulusTable, measure_stimuli
     from pofx.transforms.bytewise.bytewise import bytewise
     from pofx.transforms.deterministic import deterministic
     from pofx.transforms.given import given
@@ -135,6 +136,7 @@ _HOMES = {
     "models.saving": "save",
     "vocab.subwords": "SubwordVocab",
     "lm.trace": "Trace Want",
+    "stimuli.stimulus_table": "StimulusTable measure_stimuli",
     "transforms.bytewise.bytewise": "bytewise",
     "transforms.deterministic": "deterministic",
     "transforms.given": "given",
@@ -233,6 +235,8 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "NgramSpec",
     "TransformerSpec",
     "save",
+    "StimulusTable",
+    "measure_stimuli",
     "SubwordVocab",
     "Trace",
     "Want",

@@ -49,7 +49,7 @@ class HasTable(ABC):
         Raises:
             MissingExtra: pyarrow is not installed.
         """
-        return _arrow(self.table_columns())
+        return arrow_table(self.table_columns())
 
     def to_pandas(self) -> Any:
         """Return the table as a `pandas.DataFrame`.
@@ -95,7 +95,7 @@ def to_arrow(records: Sequence[HasTable]) -> Any:
     for n, record in enumerate(some):
         columns = record.table_columns()
         numbers = TableColumn("document", "int", [n] * len(columns[0].cells))
-        parts.append(_arrow([numbers, *columns]))
+        parts.append(arrow_table([numbers, *columns]))
     return pa.concat_tables(parts, promote_options="default").combine_chunks()
 
 
@@ -119,7 +119,8 @@ def to_pandas(records: Sequence[HasTable]) -> Any:
     return to_arrow(records).to_pandas()
 
 
-def _arrow(columns: Sequence[TableColumn]) -> Any:
+def arrow_table(columns: Sequence[TableColumn]) -> Any:
+    """Return columns as a `pyarrow.Table`."""
     pa = require("pyarrow", "data", "a table of Arrow")
     types = {
         "int": pa.int64(),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pofx.queries.sample import Draw
     from pofx.queries.scoring.score import Scored
     from pofx.queries.words.words import Worded
+    from pofx.stimuli.stimulus_table import StimulusTable
 
 # The longest line, characters, which a terminal of 100 columns shows unbroken.
 WIDTH = 98
@@ -244,6 +245,12 @@ def _pairs(r: PairReport) -> tuple[Parts]:
     )
 
 
+def _stimuli(s: StimulusTable) -> tuple[Parts]:
+    rows = len(s.columns[0].cells)
+    models = [count_noun(len(s.measured), "model")] if len(s.measured) > 1 else []
+    return ([count_noun(rows, "row"), count_noun(len(s.texts), "text"), *models],)
+
+
 def _learning_curve(c: Any) -> tuple[Parts]:
     # The record is a `LearningCurve`, whose module belongs to a family, so `report` must not import its type.
     found = c.validation_bits_per_byte
@@ -282,6 +289,7 @@ _LINES: dict[str, Callable[[Any], tuple[Parts] | tuple[Parts, str | bytes] | Non
     "pofx.classification.joint.Joint": _joint,
     "pofx.evaluation.choice_report.ChoiceReport": _choices,
     "pofx.evaluation.pairs.PairReport": _pairs,
+    "pofx.stimuli.stimulus_table.StimulusTable": _stimuli,
     "pofx.models.transformer.learning_curve.LearningCurve": _learning_curve,
     "pofx.classification.estimator.GenerativeClassifier": _classifier,
 }

@@ -60,6 +60,17 @@ def word_surprisals(
     )
 
 
+def bounded_surprisals(place: WordPlaces, logp: Floats, masses: Floats) -> Floats:
+    """Return the surprisal of each word up to the boundary after the word, nats, `[w]`: the end of the text is left out.
+
+    Args:
+        place: The places of the words among the tokens.
+        logp: log p of each position, nats, `[t + 1]`; EOS is last.
+        masses: Log mass of the tokens that would end each word, nats, `[w]`.
+    """
+    return _nats(_sums(logp, place.at) + masses, np.append(0.0, masses[:-1]))
+
+
 def _texts(place: WordPlaces) -> list[str]:
     text = place.text
     spelled = [text[lo:hi] for lo, hi in place.units.spans.tolist()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from pofx.errors import Advice, BadValue, NoEOS
 from pofx.lm.model import LM
 from pofx.lm.trace import Ints, Trace, Want
 from pofx.queries.scoring.inputs import name_normalizers, prefix_per_text, read_texts
-from pofx.queries.scoring.terms import terms
+from pofx.queries.scoring.terms import Terms, terms
 from pofx.queries.segmentation.word_rule import SECONDS, Punctuation, WordRule
 from pofx.queries.words.boundaries import BoundaryTokens
 from pofx.queries.words.word import Word, Worded
@@ -109,13 +110,64 @@ def read_words(
         NoEOS: Texts of the model never end.
         BadValue: An argument is outside its domain.
     """
+    measured = measure_words(lm, boundaries, texts, given, own)
+    return [Worded(m.text, m.given, m.words(), m.total, m.terms) for m in measured]
+
+
+def no_end_error() -> NoEOS:
+    """Return the error for a model whose texts never end."""
+    return NoEOS(
+        "words: expected a model whose texts end, since the end of a text is the boundary of its last word, "
+        "got a model without end-of-text symbol",
+        Advice("name a token that ends texts", "end=…", "--end"),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredWords:
+    """One text whose words are located among its tokens, and the numbers of the model at each position.
+
+    Attributes:
+        text: The text as the model reads it.
+        given: The prefix as the model reads it.
+        place: The places of the words among the tokens.
+        logp: log p of each position, nats, `[t + 1]`; EOS is last.
+        entropy: Entropy of each position, nats, `[t + 1]`.
+        masses: Log mass of the tokens that would end each word, nats, `[w]`.
+        seen: Effective context of each position, tokens, `[t + 1]`.
+        terms: The terms that were counted, and their rules.
+    """
+
+    text: str | bytes
+    given: str | bytes
+    place: WordPlaces
+    logp: NDArray[np.float64]
+    entropy: NDArray[np.float64]
+    masses: NDArray[np.float64]
+    seen: Ints
+    terms: Terms
+
+    @property
+    def total(self) -> float:
+        """The log-probability log p(text | given), nats."""
+        return float(self.logp.sum())
+
+    def words(self) -> tuple[Word, ...]:
+        """Return the words of the text."""
+        return word_surprisals(self.place, self.logp, self.entropy, self.masses, self.seen)
+
+
+def measure_words(
+    lm: LM,
+    boundaries: BoundaryTokens,
+    texts: Sequence[str | bytes],
+    given: str | bytes | Sequence[str | bytes] = "",
+    own: Regions | None = None,
+) -> list[MeasuredWords]:
+    """Locate the words of texts, and ask the model for the numbers that their surprisals are made of; as `read_words`."""
     end = lm.vocab.end
     if end is None:
-        raise NoEOS(
-            "words: expected a model whose texts end, since the end of a text is the boundary of its last word, "
-            "got a model without end-of-text symbol",
-            Advice("name a token that ends texts", "end=…", "--end"),
-        )
+        raise no_end_error()
     givens: list[str | bytes] = prefix_per_text(given, len(texts))
     texts, changed = read_texts(lm, texts)
     givens, changed_givens = read_texts(lm, givens)
@@ -140,12 +192,11 @@ def read_words(
     logp, entropy, masses = _passes(lm, boundaries, cut, paths, [len(p) for p in prefixes])
     out = []
     for k, place in enumerate(cut):
-        skip = len(prefixes[k])
-        seen = lm.seen(len(paths[k]))[skip:]
+        seen = lm.seen(len(paths[k]))[len(prefixes[k]) :]
         n_given = len(to_bytes(givens[k]))
         small_print = terms(lm, len(place.ids), len(place.data), n_given, end=True)
-        cut_words = word_surprisals(place, logp[k], entropy[k], masses[k], seen)
-        out.append(Worded(texts[k], givens[k], cut_words, float(logp[k].sum()), small_print))
+        numbers = (logp[k], entropy[k], masses[k], seen)
+        out.append(MeasuredWords(texts[k], givens[k], place, *numbers, small_print))
     return name_normalizers(out, [x or g for x, g in zip(changed, changed_givens)])
 
 

@@ -1,0 +1,228 @@
+"""A stimulus table with the numbers of its regions: the rows as they were given, and further columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from pofx.errors import BadValue, PofxError, require
+from pofx.interactive.shown import Shown
+from pofx.interactive.table import HasTable, Kind, TableColumn, arrow_table
+from pofx.lm.model import LM
+from pofx.stimuli.regions import MeasuredText, Region, measure_regions
+from pofx.stimuli.stimulus_fields import find_fields
+from pofx.stimuli.stimulus_texts import Row, StimulusText, read_texts_of_rows
+from pofx.units import bits
+from pofx.values import check_whole_number
+
+# The columns of a model: their names, kinds, and the numbers of the regions of a text, in order.
+_OF_A_MODEL: tuple[tuple[str, Kind], ...] = (
+    ("surprisal_nats", "float"),
+    ("surprisal_bits", "float"),
+    ("cumulative_nats", "float"),
+    ("ending_nats", "float"),
+    ("entropy_nats", "float"),
+    ("reduction_nats", "float"),
+    ("boundary_nats", "float"),
+    ("bounded", "bool"),
+    ("shared", "bool"),
+    ("tokens", "int"),
+    ("seen", "int"),
+    ("error", "text"),
+)
+MOST_BEFORE = 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StimulusTable(Shown, HasTable):
+    """A stimulus table with the numbers of its regions.
+
+    Attributes:
+        table: The rows as they were given, or their table of Arrow.
+        columns: The further columns, each with a cell for each row.
+        texts: The texts that the rows were joined to.
+        measured: The numbers of each text, or the error of the text, by the model's name; "" for a model without a name.
+
+    Right: `measure_stimuli(lm, table).to_pandas()`. Wrong: the sum of `surprisal_nats` over the rows of a text as −log p of
+    the text, without `ending_nats` of its last row.
+    """
+
+    table: Any
+    columns: tuple[TableColumn, ...]
+    texts: tuple[StimulusText, ...]
+    measured: Mapping[str, tuple[MeasuredText | PofxError, ...]]
+
+    def table_columns(self) -> list[TableColumn]:
+        """Return the further columns, without the columns of the rows that were given."""
+        return list(self.columns)
+
+    def to_arrow(self) -> Any:
+        """Return the rows with the further columns at the right, as a `pyarrow.Table`.
+
+        Raises:
+            MissingExtra: pyarrow is not installed.
+        """
+        pa = require("pyarrow", "data", "a table of Arrow")
+        rows = self.table
+        out = pa.table(rows) if hasattr(rows, "__arrow_c_stream__") else pa.Table.from_pylist(list(rows))
+        added = arrow_table(self.columns)
+        for name in added.column_names:
+            out = out.append_column(name, added[name])
+        return out
+
+
+def measure_stimuli(
+    models: LM | Mapping[str, LM],
+    table: Any,
+    word: str | None = None,
+    item: str | Sequence[str] | None = None,
+    order: str | None = None,
+    given: str = "",
+    given_field: str | None = None,
+    join: str = " ",
+    previous: int = 0,
+) -> StimulusTable:
+    """Compute the surprisal of the word, or region, in each row of a stimulus table.
+
+        surprisal = −log P(region, then a boundary | regions before, then a boundary)
+
+    The words of each text are joined to a string, and the model reads the string. So the numbers do not depend on how tokens
+    cut words: Σ (surprisal + ending) over the regions of a text is −log p(text). Each row gets the numbers of its region.
+    The rows keep their order.
+
+    Args:
+        models: The model, or several models by name; the columns of each then begin with its name.
+        table: A table of Arrow, pandas or polars, or a list of mappings. Each row has a word.
+        word: The column of the word; None for a known name (`word`, `IA_LABEL`, …).
+        item: The column or columns that name a text; None for a known name (`item`, `Text_ID`, …) and `condition`.
+        order: The column of the word's place in its text, a number; None for a known name (`zone`, `Word_Number`, `IA_ID`,
+            …), or else the order of the rows. Rows of one text with one place are readings of one word.
+        given: The prefix of all texts.
+        given_field: The column with the prefix of each text, such as the discourse before.
+        join: The string between two words: white space, or "" where words hold their own spaces or need none.
+        previous: The number of regions before, whose surprisal and length each row repeats (spill-over).
+
+    Returns:
+        The rows with further columns; see [stimuli](stimuli.md). A text without numbers has nulls and an `error`.
+
+    Raises:
+        BadValue: A column is missing or is given, a row lacks a value, or the rows of a text contradict each other.
+        NoEOS: Texts of a model never end.
+        NoBOS: A model has no x0, and no text has a prefix.
+        MissingExtra: `table` is a table, and pyarrow is not installed.
+
+    Right: `measure_stimuli(lm, pandas.read_csv("items.csv"), item=["item", "condition"])`. Wrong: `item="item"` where the
+    conditions of an item are different sentences.
+    """
+    check_whole_number("previous", previous, 0, MOST_BEFORE, advice="name fewer regions")
+    if given and given_field is not None:
+        raise BadValue("expected given or given_field, got both", "leave one out", argument="given_field")
+    source, rows = _read(table)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    texts = read_texts_of_rows(rows, find_fields(names, word, item, order, given_field), join, given)
+    lms = dict(models) if isinstance(models, Mapping) else {"": models}
+    measured = {name: tuple(measure_regions(lm, texts)) for name, lm in lms.items()}
+    return StimulusTable(
+        source, added_columns(names, len(rows), texts, measured, previous), tuple(texts), measured
+    )
+
+
+def added_columns(
+    names: Sequence[str],
+    n_rows: int,
+    texts: Sequence[StimulusText],
+    measured: Mapping[str, Sequence[MeasuredText | PofxError]],
+    previous: int,
+) -> tuple[TableColumn, ...]:
+    """Return the columns that the numbers of all regions make.
+
+    Args:
+        names: The names of the columns of the table, which no further column gets; `surprisal_nats` becomes
+            `surprisal_nats_2` where the table has that name.
+        n_rows: The number of rows.
+        texts: The texts of the table.
+        measured: The numbers of the texts, by the name of the model.
+        previous: The number of regions before whose surprisal and length each row repeats.
+
+    Returns:
+        The columns, each with a cell for each row; None in rows without a region.
+    """
+    taken = set(names)
+
+    def spread(name: str, kind: Kind, cells: Sequence[Sequence[Any]]) -> TableColumn:
+        out: list[Any] = [None] * n_rows
+        for text, own in zip(texts, cells):
+            for held, cell in zip(text.rows, own):
+                for row in held:
+                    out[row] = cell
+        own_name = next(
+            n for k in range(1, len(taken) + 2) if (n := name if k == 1 else f"{name}_{k}") not in taken
+        )
+        taken.add(own_name)
+        return TableColumn(own_name, kind, out)
+
+    lengths = [[hi - lo for lo, hi in t.regions] for t in texts]
+    columns = [
+        spread("index", "int", [range(len(t.regions)) for t in texts]),
+        spread("length", "int", lengths),
+    ]
+    back = range(1, previous + 1)
+    columns += [spread(f"previous_{k}_length", "int", [_shifted(c, k) for c in lengths]) for k in back]
+    for model, found in measured.items():
+        lead = f"{model}_" if model else ""
+        cells = [_cells(m, len(t.regions)) for t, m in zip(texts, found)]
+        for at, (name, kind) in enumerate(_OF_A_MODEL):
+            columns.append(spread(lead + name, kind, [[c[at] for c in text] for text in cells]))
+        nats = [[c[0] for c in text] for text in cells]
+        columns += [
+            spread(f"{lead}previous_{k}_surprisal_nats", "float", [_shifted(c, k) for c in nats])
+            for k in back
+        ]
+    return tuple(columns)
+
+
+def _shifted(cells: Sequence[Any], by: int) -> list[Any]:
+    return [*[None] * min(by, len(cells)), *cells[: max(len(cells) - by, 0)]]
+
+
+def _cells(found: MeasuredText | PofxError, n: int) -> list[tuple[Any, ...]]:
+    """Return the cells of each region, in the order of `_OF_A_MODEL`."""
+    if isinstance(found, PofxError):
+        return [(*[None] * (len(_OF_A_MODEL) - 1), " ".join(str(found).split()))] * n
+    sums = accumulate(r.surprisal for r in found.regions)
+    return [_row(r, s) for r, s in zip(found.regions, sums)]
+
+
+def _row(r: Region, cumulative: float) -> tuple[Any, ...]:
+    return (
+        r.surprisal,
+        bits(r.surprisal),
+        cumulative,
+        r.ending,
+        r.entropy,
+        r.reduction,
+        r.boundary,
+        r.bounded,
+        r.shared,
+        r.tokens,
+        r.seen,
+        None,
+    )
+
+
+def _read(table: Any) -> tuple[Any, list[Row]]:
+    """Return a table as it is to be kept, and its rows."""
+    if hasattr(table, "__arrow_c_stream__"):
+        kept = require("pyarrow", "data", "a table of Arrow").table(table)
+        return kept, kept.to_pylist()
+    rows = list(table) if isinstance(table, Sequence) and not isinstance(table, str | bytes) else []
+    if not rows or not all(isinstance(row, Mapping) for row in rows):
+        got = type(rows[0]).__name__ if rows else "none" if isinstance(table, list) else type(table).__name__
+        raise BadValue(
+            f"expected a table, or a list of rows that are mappings, got {got}",
+            "pass a table of Arrow, pandas or polars",
+            argument="table",
+        )
+    return rows, rows
