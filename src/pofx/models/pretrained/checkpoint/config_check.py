@@ -32,7 +32,7 @@ from pofx.models.pretrained.checkpoint.kinds import check_kind
 _KNOWN = (
     "llama mistral mixtral qwen2 qwen3 qwen2_moe qwen3_moe gemma gemma2 gemma3_text smollm3 phi phi3 gpt2 gpt_neo "
     "gpt_neox gptj gpt_bigcode opt bloom falcon mpt stablelm starcoder2 olmo olmo2 olmo3 granite cohere cohere2 "
-    "nemotron xglm codegen"
+    "nemotron xglm codegen ministral glm glm4 exaone4 helium arcee seed_oss ernie4_5 olmoe granitemoe"
 )
 KNOWN = frozenset(_KNOWN.split())
 # Decoders whose configs always state the number of heads and the size of the MLP.
