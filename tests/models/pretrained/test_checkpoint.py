@@ -391,7 +391,7 @@ def test_configs_that_are_let_pass(changes: dict[str, Any], tmp_path: Path) -> N
 
 
 def test_types_that_only_transformers_knows(tmp_path: Path) -> None:
-    changes = {"model_type": "seed_oss", "architectures": ["SeedOssForCausalLM"], "vocab_size": 9}
+    changes = {"model_type": "apertus", "architectures": ["ApertusForCausalLM"], "vocab_size": 9}
     assert check_checkpoint(
         checkpoint(tmp_path / "model", **changes)
     )  # whose weights' names are not known here

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,6 @@ import transformers
 
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.trace import Want
-from pofx.models.pretrained.checkpoint.config_check import KNOWN
 from pofx.models.pretrained.checkpoint.families.fields import INERT
 from pofx.models.pretrained.checkpoint.families.table import FAMILIES, architecture
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
@@ -159,8 +161,52 @@ def test_the_numbers_of_the_library(tmp_path: Path, name: str) -> None:
         assert np.abs(row - lm.extend(state, [path]).logp[0]).max() < 1e-5
 
 
-def test_every_family_is_checked_without_the_table_of_the_library() -> None:
-    assert FAMILIES.keys() <= KNOWN  # another type is looked up in transformers, whose import takes seconds
+def left_out(directory: Path, *names: str) -> None:
+    config = json.loads((directory / "config.json").read_text())
+    kept = {name: value for name, value in config.items() if name not in names}
+    (directory / "config.json").write_text(json.dumps(kept))
+
+
+# Sizes that a config leaves out where they are the defaults of its family.
+SIZES: dict[str, dict[str, Any]] = {
+    "mistral": {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 4},
+    "gemma": {"num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 256},
+    "qwen3": {"num_attention_heads": 3, "num_key_value_heads": 3, "head_dim": 128},
+    "glm": {"num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 128},
+    "glm4": {"num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 128},
+    "seed_oss": {"num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 128, "hidden_size": 36},
+    "ernie4_5": {"num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 128},
+    "qwen3_moe": {"num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 8},
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_sizes_that_are_left_out_are_those_of_the_family(tmp_path: Path, kind: str) -> None:
+    directory = write(tmp_path, kind, **SIZES[kind])
+    default = transformers.CONFIG_MAPPING[kind]()
+    names = [n for n in ("head_dim", "num_key_value_heads") if getattr(default, n, None) == SIZES[kind][n]]
+    assert names
+    left_out(directory, *names)
+    lm = read(directory)
+    assert isinstance(lm.body, DecoderBody)
+    paths = some_paths()[:4]
+    assert off(lm.forward(paths, skip=1).logp, exact(directory, paths)) < 1e-5
+
+
+def test_a_second_load_of_a_family_asks_nothing_of_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POFX_CACHE", str(tmp_path / "cache"))
+    directory = write(tmp_path / "m", "olmoe")
+    read(directory)
+    code = (
+        "from pofx.models.pretrained.checkpoint.rules import check_checkpoint\n"
+        "from pofx.models.pretrained.files import read_pretrained\n"
+        f"read_pretrained(check_checkpoint({str(directory)!r}), None, 'float32', None)\n"
+        "import sys; print('transformers' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (ran.returncode, ran.stdout) == (0, "False\n"), ran.stderr
 
 
 @pytest.mark.parametrize("kind", FAMILIES)

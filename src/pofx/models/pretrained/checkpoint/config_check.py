@@ -25,16 +25,13 @@ from pofx.models.pretrained.checkpoint.config_fields import (
     check_fields,
     size,
 )
+from pofx.models.pretrained.checkpoint.families.table import FAMILIES
 from pofx.models.pretrained.checkpoint.kinds import check_kind
 
-# Decoders that need no import of the table of `transformers`, which takes 0.8 s. Every other type is looked up in that table
-# (`library_class`). The sizes of the types in this list are compared with the weights before anything is loaded.
-_KNOWN = (
-    "llama mistral mixtral qwen2 qwen3 qwen2_moe qwen3_moe gemma gemma2 gemma3_text smollm3 phi phi3 gpt2 gpt_neo "
-    "gpt_neox gptj gpt_bigcode opt bloom falcon mpt stablelm starcoder2 olmo olmo2 olmo3 granite cohere cohere2 "
-    "nemotron xglm codegen ministral glm glm4 exaone4 helium arcee seed_oss ernie4_5 olmoe granitemoe"
-)
-KNOWN = frozenset(_KNOWN.split())
+# Decoders that need no import of the table of `transformers`, which takes 0.8 s: those of pofx's own decoder, and three
+# more. Every other type is looked up in that table (`library_class`). The sizes of the types in this list are compared with
+# the weights before anything is loaded.
+KNOWN = FAMILIES.keys() | {"gpt_bigcode", "xglm", "codegen"}
 # Decoders whose configs always state the number of heads and the size of the MLP.
 _STATED = frozenset(["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3"])
 _CODE = ("auto_map", "trust_remote_code", "custom_pipelines", "custom_generate")
@@ -53,7 +50,7 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
     made = None if kind in KNOWN else library_class(kind)
     check_kind(config, where, made)
     if kind in KNOWN:
-        _known_sizes(config, where)
+        _known_sizes(with_defaults(config), where)
     elif made is None:
         own = any(config.get(key) not in (None, False) for key in _CODE)
         bad(
@@ -62,6 +59,12 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
             f"{kind!r}" + (", whose own code (auto_map) pofx never runs" if own else ""),
             "choose a model of such a type, or a GGUF file of this model",
         )
+
+
+def with_defaults(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a config with the defaults of its family; a family without defaults of its own leaves the config as it is."""
+    family = FAMILIES.get(str(config.get("model_type")))
+    return config if family is None else {**family.defaults, **config}
 
 
 def no_code(config: Mapping[str, Any], where: str) -> None:

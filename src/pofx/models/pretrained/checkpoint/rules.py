@@ -14,7 +14,12 @@ from typing import Any, NoReturn
 from pofx.errors import BadSource
 from pofx.files.cache import model_path, sha256
 from pofx.files.json_file import read_object
-from pofx.models.pretrained.checkpoint.config_check import KNOWN, check_config, no_code
+from pofx.models.pretrained.checkpoint.config_check import (
+    KNOWN,
+    check_config,
+    no_code,
+    with_defaults,
+)
 from pofx.models.pretrained.checkpoint.config_fields import (
     HEAD_DIM,
     HEADS,
@@ -136,7 +141,7 @@ def check_checkpoint(directory: str | Path) -> Checkpoint:
             "writes it",
         )
     if config["model_type"] in KNOWN:
-        _agree(config, tensors, directory)
+        _agree(with_defaults(config), tensors, directory)
     return Checkpoint(directory, MappingProxyType(config), files, tensors)
 
 
