@@ -70,6 +70,43 @@ def rows_of(here: Path, name: str = "data.jsonl") -> list[dict[str, Any]]:
     return rows
 
 
+def test_train_leaves_out_rare_ngrams_and_stores_8_bits(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, small = (
+        ("train", *FILES, "--order", "4", "--held-out", "0"),
+        ("--prune", "0", "0", "1", "--quantize", "8"),
+    )
+    run(*whole, "-o", "whole")
+    run(*whole, *small, "-o", "small")
+    text = "Rien ne va plus."
+    found = json.loads(says(capsys, "predict", "small", "--text", text, "--json"))
+    spec = pofx.NgramSpec(4, prune=(0, 0, 1), quantize=8)
+    ours = pofx.GenerativeClassifier(spec).fit(ENGLISH + FRENCH, ["en"] * len(ENGLISH) + ["fr"] * len(FRENCH))
+    assert found["log_evidence_nats"] == ours.log_evidence([text])[0]
+    sizes = [sum(p.stat().st_size for p in (here / d).rglob("*.safetensors")) for d in ("whole", "small")]
+    assert sizes[1] < sizes[0] / 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--prune", "0", "1", "--family", "transformer"), "--prune: expected only with --family ngram"),
+        (("--quantize", "8", "--family", "transformer"), "--quantize: expected only with --family ngram"),
+        (("--prune", "1"), "--prune: expected at most 6 whole numbers"),
+        (("--quantize", "8", "--smoothing", "additive"), "--quantize: expected 'kneser-ney'"),
+        (
+            ("--prune", "0", "1", "-m", "m", "--given", "en=x"),
+            "--prune: expected only with --family ngram, got -m",
+        ),
+    ],
+)
+def test_thresholds_and_bits_that_no_fit_uses(
+    here: Path, capsys: pytest.CaptureFixture[str], given: tuple[str, ...], said: str
+) -> None:
+    refused(capsys, said, "train", *FILES, "-o", "languages", *given)
+
+
 def test_train_and_predict_texts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = says(capsys, "train", *FILES, "-o", "languages", "--order", "4")
     assert "2 classes" in out

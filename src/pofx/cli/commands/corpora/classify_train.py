@@ -19,7 +19,7 @@ from pofx.cli.options.classify_input import (
 )
 from pofx.cli.options.layout import Layout, layout_options
 from pofx.cli.options.model import ModelOptions, optional_model
-from pofx.cli.options.ngram import check_alpha, check_family, ngram_options, vocab_option
+from pofx.cli.options.ngram import check_alpha, check_family, compact_options, ngram_options, vocab_option
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.written import Values, Verb, Written
 from pofx.cli.output.classify_report import report, step_printer
@@ -47,6 +47,7 @@ def _finished(out: Path, values: Values) -> bool:
 )
 @label_option
 @ngram_options()
+@compact_options
 @vocab_option()
 @click.option(
     "--family",
@@ -116,6 +117,7 @@ def train(
     order: int | None,
     smoothing: str,
     alpha: float,
+    compact: tuple[tuple[int, ...], int | None],
     vocab: str,
     family: str,
     seconds: float,
@@ -165,7 +167,7 @@ def train(
         )
     spec: Any = None
     if options is None and family == "ngram":
-        spec = NgramSpec(order, smoothing, alpha, vocab)
+        spec = NgramSpec(order, smoothing, alpha, vocab, prune=compact[0], quantize=compact[1])
     elif options is None:
         spec = TransformerSpec(vocab=vocab, seconds=seconds)
     places = np.array(
@@ -206,7 +208,7 @@ def train(
 
 
 # Options that only some ways of fitting use. With other ways such an option is a mistake, which nobody would notice.
-ONLY = {"ngram": ("order", "smoothing", "alpha"), "transformer": ("seconds",)}
+ONLY = {"ngram": ("order", "smoothing", "alpha", "prune", "quantize"), "transformer": ("seconds",)}
 
 
 def _check_heeded(family: str, smoothing: str, given: tuple[str, ...], options: ModelOptions | None) -> None:
