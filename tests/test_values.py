@@ -92,6 +92,8 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
         lambda v: pofx.measure_stimuli(LM, [{"item": 1, "word": "ab"}], previous=v),
         "whole",
     ),
+    ("diff", "seed"): (lambda v: pofx.diff(LM, LM, ["ab"], seed=v), "whole"),
+    ("diff", "most"): (lambda v: pofx.diff(LM, LM, ["ab"], most=v), "whole"),
     ("audit", "seed"): (lambda v: pofx.audit(LM, TEXTS, seed=v), "whole"),
     ("compress", "lanes"): (lambda v: pofx.compress(LM, "ab", lanes=v), "whole or None"),
     ("compression", "lanes"): (lambda v: pofx.compression(LM, "ab", lanes=v), "whole or None"),
@@ -167,7 +169,7 @@ MADE = {
     "Marginal",
 }
 MADE |= {"MixturePosterior", "Next", "Outcome", "Scored", "State", "Terms", "Trace", "Word", "Worded"}
-MADE |= {"Scorer", "QualityFilter", "Judgement", "Comparison"}
+MADE |= {"Scorer", "QualityFilter", "Judgement", "Comparison", "Difference"}
 # A mapping of tokens to ids is checked as a vocabulary is; regions of `words` are checked as spans of its texts. The
 # functions of `from_callable` take and return numbers.
 ELSEWHERE = {("SubwordVocab", "vocab"), ("words", "units")}

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from pofx.queries.conditioning.conditions import Condition, Contains, Length, Matches
     from pofx.queries.conditioning.infill import infill
     from pofx.queries.corpus_audit.record import CorpusReport
+    from pofx.queries.difference.diff import Difference, diff
     from pofx.queries.findings import Audit, Finding
     from pofx.queries.marginal.marginal import Marginal, marginal
     from pofx.queries.next_unit.next import Next
@@ -122,6 +123,7 @@ _HOMES = {
     "queries.conditioning.condition": "condition",
     "queries.conditioning.conditioned": "Conditioned Outcome",
     "queries.conditioning.conditions": "Condition Contains Length Matches",
+    "queries.difference.diff": "Difference diff",
     "queries.findings": "Audit Finding",
     "queries.conditioning.infill": "infill",
     "queries.marginal.marginal": "Marginal marginal",
@@ -211,6 +213,8 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "Contains",
     "Length",
     "Matches",
+    "Difference",
+    "diff",
     "Audit",
     "Finding",
     "infill",

@@ -63,6 +63,7 @@ def test_the_options_are_the_same_in_every_verb_that_reads_documents() -> None:
     assert {n.split()[0] for n in readers} == {
         "fit",
         "score",
+        "diff",
         "words",
         "audit",
         "corpus",

@@ -38,6 +38,7 @@ MADE = {output: command for output, command in MADE.items() if command}
 ENDINGS = {
     ("corpus", "out"): ".parquet",
     ("score", "out"): ".csv",
+    ("diff", "out"): ".csv",
     ("evaluate", "out"): ".csv",
     ("words", "out"): ".csv",
     ("classify predict", "out"): ".jsonl",

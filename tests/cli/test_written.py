@@ -27,6 +27,7 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("posterior", "html_path"): "posterior --text a -m IN -m model --html OUT",
     ("infill", "html_path"): "infill --suffix a -m IN --html OUT",
     ("evaluate", "out"): "evaluate IN -o OUT",
+    ("diff", "out"): "diff IN -m model -m model -o OUT",
     ("corpus", "out"): "corpus IN -o OUT",
     ("corpus", "html_path"): "corpus IN --html OUT",
     ("compress", "out"): "compress IN -o OUT",

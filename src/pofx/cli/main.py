@@ -35,6 +35,7 @@ VERBS = {
     "verify": "Check that the output directory of a job is whole.",
     "posterior": "Tell which of several models a text is from.",
     "evaluate": "Answer questions with choices; judge minimal pairs.",
+    "diff": "Compare two models on the same texts.",
     "page": "Look at p(x) in a browser.",
     "serve": "Answer evaluation clients over HTTP.",
     "check-server": "Test whether a server gives true log-probabilities of prompts.",
@@ -46,7 +47,7 @@ VERBS = {
 # The room of each verb's file below pofx.cli.commands.
 ROOMS = {
     "models": ("fit", "audit", "models", "cache", "demo"),
-    "scoring": ("score", "words", "marginal", "next", "posterior", "evaluate"),
+    "scoring": ("score", "words", "marginal", "next", "posterior", "evaluate", "diff"),
     "strings": ("sample", "infill", "condition", "compress", "decompress"),
     "corpora": ("corpus", "classify", "filter"),
     "jobs": ("jobs", "verify"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pofx.queries.compression.compress import Compression
     from pofx.queries.conditioning.conditioned import Conditioned
     from pofx.queries.corpus_audit.record import CorpusReport
+    from pofx.queries.difference.diff import Difference
     from pofx.queries.findings import Audit
     from pofx.queries.marginal.marginal import Marginal
     from pofx.queries.next_unit.next import Next
@@ -234,6 +235,16 @@ def _choices(r: ChoiceReport) -> tuple[Parts]:
     )
 
 
+def _difference(d: Difference) -> tuple[Parts]:
+    return (
+        [
+            f"{significant_digits(d.per_text.value)} nats a text",
+            *([f"KL {significant_digits(d.kl_a_token)} nats a token"] if d.tokens.any() else []),
+            count_noun(len(d.log_a), "text"),
+        ],
+    )
+
+
 def _pairs(r: PairReport) -> tuple[Parts]:
     whole = r.whole
     return (
@@ -290,6 +301,7 @@ _LINES: dict[str, Callable[[Any], tuple[Parts] | tuple[Parts, str | bytes] | Non
     "pofx.evaluation.choice_report.ChoiceReport": _choices,
     "pofx.evaluation.pairs.PairReport": _pairs,
     "pofx.stimuli.stimulus_table.StimulusTable": _stimuli,
+    "pofx.queries.difference.diff.Difference": _difference,
     "pofx.models.transformer.learning_curve.LearningCurve": _learning_curve,
     "pofx.classification.estimator.GenerativeClassifier": _classifier,
 }

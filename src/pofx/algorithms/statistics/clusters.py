@@ -62,6 +62,28 @@ def bootstrap_mean(
     return float(low), float(high)
 
 
+def bootstrap_ratio(
+    values: Floats, units: Floats, level: float, draws: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the percentile interval of Σ values / Σ units, from draws of pairs (value, unit) with replacement.
+
+    Args:
+        values: `[n]`, finite values.
+        units: `[n]`, the units of each value, such as its bytes; a draw without a unit is left out.
+        level: The probability of the interval, such as 0.95.
+        draws: The number of draws.
+        rng: The source of the draws.
+    """
+    n = len(values)
+    found = np.empty(draws)
+    for at in range(0, draws, 64):
+        picked = rng.integers(n, size=(min(64, draws - at), n))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found[at : at + len(picked)] = values[picked].sum(axis=1) / units[picked].sum(axis=1)
+    low, high = np.quantile(found[np.isfinite(found)], [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 class Groups:
     """A partition of n items (union–find), in which two groups at a time are joined. Local to one computation."""
 

@@ -1,0 +1,1 @@
+"""Two models on the same texts: the difference of their log-probabilities, and the divergence of their laws."""

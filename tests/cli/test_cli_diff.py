@@ -1,0 +1,57 @@
+"""pofx diff as a person meets it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Ran
+
+import pofx
+
+LINES = ["the cat sat", "the dog ran", "a cat ran", "the cat ran", "a dog sat"]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    for name, order in (("model", 3), ("other", 1)):
+        pofx.save(pofx.fit(LINES, pofx.NgramSpec(order=order)), tmp_path / name)
+    pofx.save(pofx.fit(LINES, pofx.NgramSpec(order=2, vocab="chars")), tmp_path / "chars")
+    (tmp_path / "t.txt").write_text("\n".join(LINES) + "\n")
+    return tmp_path
+
+
+def test_the_numbers_are_those_of_python(here: Path, run: Callable[..., Ran]) -> None:
+    own = pofx.diff(pofx.load(here / "model"), pofx.load(here / "other"), LINES)
+    ran = run("diff", "t.txt", "-m", "model", "-m", "other", "--json", "-o", "rows.csv")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert told["per_byte_nats"]["value"] == own.per_byte.value
+    assert told["kl_nats_a_token"] == own.kl_a_token
+    assert [p["difference"] for p in told["words"]] == [p.difference for p in own.words]
+    with (here / "rows.csv").open() as f:
+        rows = list(csv.DictReader(f))
+    assert [float(r["a_nats"]) for r in rows] == own.log_a.tolist()
+    assert [float(r["kl_nats"]) for r in rows] == own.kl.tolist()
+
+
+def test_a_text_that_one_model_cannot_spell_is_named_and_left_out(
+    here: Path, run: Callable[..., Ran]
+) -> None:
+    (here / "t.txt").write_text("the cat\nça va\na dog\n")
+    ran = run("diff", "t.txt", "-m", "model", "-m", "chars", "--json")
+    assert ran.code == 1
+    assert "t.txt:2" in ran.err
+    told = json.loads(ran.out)
+    assert told["texts"] == 2
+    assert told["kl_nats_a_token"] is None
+
+
+@pytest.mark.parametrize("names", [["-m", "model"], ["-m", "model", "-m", "other", "-m", "model"]])
+def test_two_models_are_needed(here: Path, run: Callable[..., Ran], names: list[str]) -> None:
+    ran = run("diff", "t.txt", *names)
+    assert ran.code == 2
+    assert "expected two models" in ran.err
