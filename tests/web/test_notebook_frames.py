@@ -6,9 +6,11 @@ The frames fit their cells at 360 and at 1,100 pixels; only audits scroll.
 from __future__ import annotations
 
 import math
+import random
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -19,6 +21,7 @@ sys.path.append(str(Path(__file__).parents[1] / "interactive"))
 
 from shown_values import values
 
+from conftest import DOCS
 from small_models import NO_BEGIN, NO_END
 
 # The elements that draw each record.
@@ -103,6 +106,47 @@ def test_a_frame_is_as_high_and_as_wide_as_its_record(browser: Browser, cells: s
         assert wide <= across, name
         assert high <= room or name in SCROLLED, (name, high, room)
         assert room - high < 150 or room <= 130, (name, high, room)
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], str]:
+    """Records whose heights depend on what they hold: their names, and the address of a page of their frames."""
+    proverbs = (DOCS / "proverbs.txt").read_text().splitlines()
+    lm = pofx.fit(proverbs[:180], pofx.NgramSpec(order=4))
+    endless = pofx.fit(proverbs[:180], pofx.NgramSpec(order=4, end=False))
+    shown: dict[str, Any] = {
+        f"{repeats} times, {k} likeliest": pofx.score(
+            lm, ["Time is gold. " * repeats], want=pofx.Want(True, True, k)
+        )[0]
+        for repeats in (1, 20)
+        for k in (1, 3, 5, 8, 20)
+    }
+    shown |= {
+        "audit that passes": pofx.audit(lm, proverbs[180:]),
+        "audit that warns": pofx.audit(endless, proverbs[180:]),
+        "corpus that passes": pofx.corpus_report(random.Random(0).sample(proverbs, len(proverbs))),
+        "corpus that fails": pofx.corpus_report(sorted(proverbs)),
+    }
+    file = tmp_path_factory.mktemp("reports") / "cells.html"
+    frames = "\n".join(v._repr_html_() for v in shown.values())
+    file.write_text("<!doctype html><meta charset=utf-8>" + frames)
+    return list(shown), file.as_uri()
+
+
+@pytest.mark.parametrize("width", [360, 876, 1100])
+def test_frames_of_reports_fit_what_they_hold(
+    browser: Browser, reports: tuple[list[str], str], width: int
+) -> None:
+    names, address = reports
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(address)
+    for k, name in enumerate(names):
+        frame = page.locator("iframe").nth(k).content_frame
+        expect(frame.locator("main p").first).to_be_attached()
+        high, room = frame.locator("body").evaluate("(b) => [b.scrollHeight, innerHeight]")
+        assert high <= room or room >= (1150 if "likeliest" in name else 560), (name, high, room)
+        assert room - high < 150, (name, high, room)
     page.close()
 
 

@@ -5,7 +5,7 @@ A cell's output carries the script of its components, 32 to 55 kB, so that a not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pofx.report.html.amount_blocks import (
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pofx.queries.compression.compress import Compression
     from pofx.queries.conditioning.conditioned import Conditioned
     from pofx.queries.corpus_audit.record import CorpusReport
-    from pofx.queries.findings import Audit
+    from pofx.queries.findings import Audit, Finding
     from pofx.queries.marginal.marginal import Marginal
     from pofx.queries.next_unit.next import Next
     from pofx.queries.posterior import MixturePosterior
@@ -77,6 +77,12 @@ def _lines(text: str | bytes, width: int) -> int:
     return 1 + len(text) // width
 
 
+def _findings(findings: Sequence[Finding]) -> tuple[float, float]:
+    """Return the heights of the findings that stand open; a cell folds those that passed."""
+    reasons = [f.why for f in findings if f.verdict != "pass"]
+    return sum(46 + 23 * _lines(r, 62) for r in reasons), sum(75 + 25 * _lines(r, 38) for r in reasons)
+
+
 def _lm(lm: LM) -> Drawn | None:
     if getattr(lm, "vocab", None) is None:  # a subclass whose __init__ has not ended
         return None
@@ -88,9 +94,12 @@ def _lm(lm: LM) -> Drawn | None:
 def _scored(s: Scored) -> Drawn | None:
     if s.terms.tokens > TOKENS:
         return None
-    tall = 28 * _lines(s.text, 45)
-    top = 130 if s.top_ids is not None else 0
-    return [score_block([s])], max(470, 340 + tall), 620 + top + 28 * _lines(s.text, 34)
+    likeliest = 0 if s.top_ids is None else s.top_ids.shape[1]
+    wide = max(
+        470, 340 + 28 * _lines(s.text, 45), 400 + 21 * likeliest
+    )  # the likeliest stand beside the text
+    narrow = 600 + 28 * _lines(s.text, 34) + (80 + 21 * likeliest if likeliest else 0)
+    return [score_block([s])], wide, narrow
 
 
 def _draw(d: Draw) -> Drawn | None:
@@ -100,7 +109,9 @@ def _draw(d: Draw) -> Drawn | None:
 
 
 def _audit(a: Audit) -> Drawn:
-    return [audit_block(a)], SCROLLED, SCROLLED
+    wide, narrow = _findings(a.findings)
+    tables = SCROLLED if a.candidates or a.endings else 0
+    return [audit_block(a)], min(SCROLLED, 300 + wide + tables), min(SCROLLED, 445 + narrow + tables)
 
 
 def _worded(w: Worded) -> Drawn | None:
@@ -134,7 +145,9 @@ def _compression(c: Compression) -> Drawn:
 
 
 def _corpus(c: CorpusReport) -> Drawn:
-    return [corpus_block(c)], SCROLLED, SCROLLED
+    wide, narrow = _findings(c.findings)
+    lists = 35 * (bool(c.copies) + bool(c.midway))
+    return [corpus_block(c)], min(SCROLLED, 225 + wide + lists), min(SCROLLED, 345 + narrow + lists)
 
 
 def _posterior(p: Posterior) -> Drawn:
