@@ -70,10 +70,12 @@ def test_the_options_are_the_same_in_every_verb_that_reads_documents() -> None:
         "classify",
         "filter",
         "evaluate",
+        "stimuli",
     }
-    of_texts = {"field", "split", "separator"}  # a row of `evaluate` is no text
+    # A row of `evaluate` or of `stimuli` is no text.
+    of_texts = {"evaluate": {"field", "split", "separator"}, "stimuli": {"field", "split", "separator", "id"}}
     for name in readers:
-        wanted = names - of_texts if name.split()[0] == "evaluate" else names
+        wanted = names - of_texts.get(name.split()[0], set())
         assert wanted <= {p.name for p in commands()[name].params}, name
 
 

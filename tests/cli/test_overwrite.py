@@ -26,6 +26,8 @@ MADE = {
     ("infill", "html_path"): "infill --suffix a -m model -n 8 --max-tokens 2 --html OUT",
 }
 MADE["evaluate", "out"] = "evaluate pairs.jsonl -m model -o OUT"
+MADE["stimuli", "record"] = "stimuli pairs.jsonl --word good --item bad -m model --record OUT"
+MADE["stimuli", "out"] = "stimuli pairs.jsonl --word good --item bad -m model -o OUT"
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"
 MADE["fit", "save_held_out"] = "fit IN -o NEW --order 2 --held-out 0.5 --save-held-out OUT"
 MADE["filter fit", "out"] = "filter fit sample.txt --order 1 -o OUT"
@@ -41,6 +43,7 @@ ENDINGS = {
     ("diff", "out"): ".csv",
     ("evaluate", "out"): ".csv",
     ("words", "out"): ".csv",
+    ("stimuli", "out"): ".csv",
     ("classify predict", "out"): ".jsonl",
 }
 

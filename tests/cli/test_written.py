@@ -26,6 +26,8 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("next", "html_path"): "next -m IN --html OUT",
     ("posterior", "html_path"): "posterior --text a -m IN -m model --html OUT",
     ("infill", "html_path"): "infill --suffix a -m IN --html OUT",
+    ("stimuli", "out"): "stimuli IN --word text --item text -o OUT",
+    ("stimuli", "record"): "stimuli IN --word text --item text --record OUT",
     ("evaluate", "out"): "evaluate IN -o OUT",
     ("diff", "out"): "diff IN -m model -m model -o OUT",
     ("corpus", "out"): "corpus IN -o OUT",

@@ -20,6 +20,7 @@ VERBS = {
     "fit": "Fit a model to documents.",
     "score": "Give the log-probability of texts, term by term.",
     "words": "Give the surprisal of each word; the sum is that of the text.",
+    "stimuli": "Give the surprisal of the word or region in each row of a table.",
     "marginal": "Give the probability of a string, summed over all its tokenisations.",
     "next": "List what may come next: words, characters, bytes or tokens.",
     "sample": "Draw texts from a model.",
@@ -47,7 +48,7 @@ VERBS = {
 # The room of each verb's file below pofx.cli.commands.
 ROOMS = {
     "models": ("fit", "audit", "models", "cache", "demo"),
-    "scoring": ("score", "words", "marginal", "next", "posterior", "evaluate", "diff"),
+    "scoring": ("score", "words", "stimuli", "marginal", "next", "posterior", "evaluate", "diff"),
     "strings": ("sample", "infill", "condition", "compress", "decompress"),
     "corpora": ("corpus", "classify", "filter"),
     "jobs": ("jobs", "verify"),

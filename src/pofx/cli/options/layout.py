@@ -155,6 +155,11 @@ def row_options(function: F) -> F:
     return _with_layout(function, ("field", "split", "separator"))
 
 
+def table_options(function: F) -> F:
+    """Give a verb that reads a whole table the options of `row_options` without --id."""
+    return _with_layout(function, ("field", "split", "separator", "id"))
+
+
 def _with_layout(function: F, without: tuple[str, ...]) -> F:
     names = [f.name for f in fields(Layout) if f.name not in without]
 

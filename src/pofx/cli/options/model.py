@@ -159,8 +159,8 @@ class ModelOptions:
         return lm if begin is None and end is None else replace(self, begin=begin, end=end).load()
 
 
-# The options of a model beside its name.
-_OTHERS = tuple(f.name for f in fields(ModelOptions) if f.name != "name")
+# The names of the options of a model beside its name.
+OTHERS = tuple(f.name for f in fields(ModelOptions) if f.name != "name")
 
 
 def model_options(function: F) -> F:
@@ -168,7 +168,7 @@ def model_options(function: F) -> F:
 
     @functools.wraps(function)
     def with_options(*args: Any, model_name: str, **others: Any) -> Any:
-        said = {name: others.pop(name) for name in _OTHERS}
+        said = {name: others.pop(name) for name in OTHERS}
         return function(*args, options=ModelOptions(model_name, **said), **others)
 
     out: Any = with_options
@@ -188,11 +188,11 @@ def optional_model(help: str, environment: bool = True) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def with_options(*args: Any, model_name: str | None, **others: Any) -> Any:
-            said = {name: others.pop(name) for name in _OTHERS}
+            said = {name: others.pop(name) for name in OTHERS}
             options = None if model_name is None else ModelOptions(model_name, **said)
             if options is None:
                 unheeded = next(
-                    (n for n in _OTHERS if said[n] not in (None, False, "short") and n != "dtype"), None
+                    (n for n in OTHERS if said[n] not in (None, False, "short") and n != "dtype"), None
                 )
                 if unheeded:
                     raise click.UsageError(f"--{unheeded}: expected only with -m MODEL, got without.")

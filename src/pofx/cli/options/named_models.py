@@ -1,18 +1,60 @@
-"""The models that `pofx serve` is given: MODEL or NAME=MODEL, each with the name by which clients call it."""
+"""Several models of one command: MODEL or NAME=MODEL, each with its name."""
 
 from __future__ import annotations
 
+import functools
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from pofx.cli.options.model import ModelOptions
+from pofx.cli.options.model import OPTIONS, OTHERS, ModelName, ModelOptions
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
 _ENDINGS = (".gguf", ".arpa", ".gz")
+
+
+def several_models(help: str) -> Callable[[F], F]:
+    """Give a verb a repeatable -m and the options of a model as one argument `models`: the options of each model, by name.
+
+    A single model that the user gave no name has the name "".
+
+    Args:
+        help: The last sentence of the help of -m.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def with_models(*args: Any, names: tuple[str, ...], **others: Any) -> Any:
+            said = {n: others.pop(n) for n in OTHERS}
+            given = names or (os.environ.get("POFX_MODEL") or "builtin",)
+            named = named_models(given, ModelOptions(given[0], **said))
+            if len(given) == 1 and parted_name(given[0])[1] == given[0]:
+                named = [("", named[0][1])]
+            return function(*args, models=dict(named), **others)
+
+        out: Any = with_models
+        for option in reversed(OPTIONS[1:]):
+            out = option(out)
+        named = click.option(
+            "-m",
+            "--model",
+            "names",
+            type=ModelName(),
+            multiple=True,
+            metavar="[NAME=]MODEL",
+            help="A directory, a .gguf or .arpa file, a hub id, 'smollm2', or 'builtin' (the default); repeatable. "
+            f"{help}  [env var: POFX_MODEL]",
+        )
+        return named(out)  # type: ignore[no-any-return]
+
+    return decorate
 
 
 def named_models(given: Sequence[str], options: ModelOptions) -> list[tuple[str, ModelOptions]]:

@@ -65,7 +65,7 @@ def print_rows(
                     paged.add(item, found)
                 cells = rows.make_rows(Entry(item.id), found)
             for row in cells:
-                click.echo(encode_row(row).decode().rstrip("\n") if as_json else _tabbed(row, columns))
+                click.echo(encode_row(row).decode().rstrip("\n") if as_json else tabbed(row, columns))
     tally.rest(asked, lacking)
     tally.warn_of_fitted()
     if name:
@@ -74,7 +74,7 @@ def print_rows(
     return tally.failed
 
 
-def _tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
+def tabbed(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
     """Return a row as one tab-separated line: strings as they are, nothing for None, other values as JSON."""
     values = (row[c.name] for c in columns)
     cells = (v if isinstance(v, str) else "" if v is None else json.dumps(v) for v in values)

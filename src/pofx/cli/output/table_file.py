@@ -13,13 +13,21 @@ if TYPE_CHECKING:
     from pofx.corpus.writing import Column
 
 
-def write_table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], out: str) -> None:
+def write_table(
+    columns: Sequence[Column],
+    rows: Iterable[Mapping[str, Any]],
+    out: str,
+    about: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+) -> None:
     """Write the file in one step, and name it on standard error.
 
     Args:
         columns: The columns.
         rows: The rows, each with a value for each column.
         out: The file, whose ending names the format.
+        about: What a Parquet file tells about its numbers; None for nothing.
+        quiet: Whether the file is not named on standard error.
 
     Raises:
         BadSource: The ending names no format.
@@ -30,7 +38,7 @@ def write_table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], ou
 
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = target_writer(target_of(out), columns, {})
+    writer = target_writer(target_of(out), columns, about or {})
     with TemporaryDirectory(prefix=".table-", dir=path.parent) as temporary:
         lines = Path(temporary, "lines")
         with lines.open("wb") as f:
@@ -40,4 +48,5 @@ def write_table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], ou
             writer(lines, made)
         with replaced_file(path, made):
             pass
-    click.echo(f"pofx: wrote {out}", err=True)
+    if not quiet:
+        click.echo(f"pofx: wrote {out}", err=True)

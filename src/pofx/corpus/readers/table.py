@@ -110,6 +110,26 @@ class _Table:
         return True
 
 
+def read_header(name: str, stream: BufferedReader, layout: DocumentLayout, kind: str) -> list[str]:
+    """Return the names of the columns, which the first row that is not blank has; [] for an empty table.
+
+    Raises:
+        BadSource: The first row cannot be cut into cells.
+    """
+    table = _Table(name, stream, layout, kind, 0)
+    try:
+        while (row := table.next()) is not None:
+            if row:
+                return row
+    except NoDocument as e:
+        raise _no_header(name, table.line, e) from None
+    return []
+
+
+def _no_header(name: str, line: int, e: NoDocument) -> BadSource:
+    return BadSource(f"{name}:{line}: {e.why}", [*e.advice, "name the columns in the first row"])
+
+
 def csv_rows(
     name: str, stream: BufferedReader, layout: DocumentLayout, kind: str, skipped: int = 0
 ) -> Iterator[RowOutcome]:
@@ -133,10 +153,7 @@ def csv_rows(
             row = table.next()
         except NoDocument as e:
             if header is None:
-                raise BadSource(
-                    f"{name}:{table.line}: {e.why}",
-                    [*e.advice, "name the columns in the first row"],
-                ) from None
+                raise _no_header(name, table.line, e) from None
             yield e.at(table.line)
             continue
         if row is None:

@@ -1,0 +1,252 @@
+"""pofx stimuli: the surprisal of the words in the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pofx.cli.options import arguments
+from pofx.cli.options.layout import Layout, table_options
+from pofx.cli.options.model import ModelOptions
+from pofx.cli.options.named_models import several_models
+from pofx.cli.options.numbers import Whole
+from pofx.cli.options.written import Verb, Written
+
+if TYPE_CHECKING:
+    from pofx.corpus.whole_table import WholeTable
+    from pofx.errors import PofxError
+    from pofx.stimuli.regions import MeasuredText
+    from pofx.stimuli.stimulus_fields import StimulusFields
+    from pofx.stimuli.stimulus_table import StimulusTable
+
+
+@click.command(cls=Verb, short_help="Give the surprisal of the word or region in each row of a table.")
+@click.argument("file")
+@click.option(
+    "--word",
+    "word_field",
+    metavar="NAME",
+    help="The column of the word, or of the string of a region; by default a known name (word, IA_LABEL, …).",
+)
+@click.option(
+    "--item",
+    "item_fields",
+    multiple=True,
+    metavar="NAME",
+    help="A column that names the text of a row; repeatable, since columns may name a text together. By default a known "
+    "name (item, Text_ID, …), and condition.",
+)
+@click.option(
+    "--order",
+    "order_field",
+    metavar="NAME",
+    help="The column with the place of the word in its text, a number; by default a known name (zone, Word_Number, IA_ID, "
+    "…), else the order of the rows. Rows of one text with one place are readings of one word.",
+)
+@click.option(
+    "--join",
+    default=" ",
+    metavar="TEXT",
+    help="The white space between two words; '' where words hold their own spaces or need none.  [default: one space]",
+)
+@arguments.given_option
+@click.option("--given-field", metavar="NAME", help="Condition each text on the prefix in this column.")
+@click.option(
+    "--previous",
+    type=Whole(0, 20),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Also give surprisal and length of each of the N regions before (spill-over).",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=Written(),
+    metavar="FILE",
+    help="Write the rows, with the further columns, to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file.",
+)
+@click.option(
+    "--record",
+    type=Written(),
+    metavar="FILE",
+    help="Write the models, the terms of their numbers and the columns that were read, as JSON.",
+)
+@table_options
+@several_models("With several models, the columns of each begin with NAME.")
+@arguments.quiet_option
+@arguments.json_option
+def command(
+    file: str,
+    word_field: str | None,
+    item_fields: tuple[str, ...],
+    order_field: str | None,
+    join: str,
+    given: str,
+    given_field: str | None,
+    previous: int,
+    out: str | None,
+    record: str | None,
+    layout: Layout,
+    models: dict[str, ModelOptions],
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Give the surprisal of the word, or region, in each row of a table: -log P(word | the text before).
+
+    A table has a row per word, as studies of reading times have it. The words of a text are joined, and each row of FILE
+    comes back in its place with further columns. Surprisals and endings of a text add up to -log p(text). Exit code 1 if
+    some texts have no numbers; their errors are in the rows.
+
+    \b
+    pofx stimuli items.csv --previous 2 -o surprisals.csv
+    pofx stimuli times.csv --item Text_ID -m small -m large -o rows.parquet
+    pofx stimuli items.tsv --item item --item list --word region -o rows.csv
+    """
+    from pofx.stimuli.regions import measure_regions
+    from pofx.stimuli.stimulus_table import StimulusTable, added_columns
+    from pofx.stimuli.stimulus_texts import read_texts_of_rows
+
+    if out is not None and as_json:
+        raise click.UsageError("-o: expected alone, got with --json.")
+    if given and given_field:
+        raise click.UsageError("expected --given or --given-field, got both.")
+    if out is not None:
+        from pofx.corpus.writing import target_of
+
+        target_of(out)
+    table, fields = _read(file, layout, word_field, item_fields, order_field, given_field)
+    texts = read_texts_of_rows(table.rows, fields, join, given)
+    measured: dict[str, tuple[MeasuredText | PofxError, ...]] = {}
+    for name, options in models.items():
+        lm = options.load() if len(models) == 1 else options.load_with_stand_ins()
+        measured[name] = tuple(measure_regions(lm, texts))
+        del lm  # the next model may need its room
+    columns = added_columns(table.names, len(table.rows), texts, measured, previous)
+    found = StimulusTable(table.rows, columns, tuple(texts), measured)
+    about = _about(file, fields, found, {n: o.name for n, o in models.items()})
+    _give(table, found, out, as_json, about, quiet)
+    if record is not None:
+        from pofx.report.json_records import dumps
+
+        arguments.write_text(record, dumps(about) + "\n", quiet)
+    failed = _tell(found, fields, {n: o.name for n, o in models.items()}, quiet)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _read(
+    file: str,
+    layout: Layout,
+    word: str | None,
+    items: tuple[str, ...],
+    order: str | None,
+    given: str | None,
+) -> tuple[WholeTable, StimulusFields]:
+    """Return the table and its columns."""
+    from pofx.corpus.bad_rows import BadRow
+    from pofx.corpus.whole_table import read_whole_table
+    from pofx.stimuli.stimulus_fields import find_fields
+
+    def ignore(bad: BadRow) -> None:
+        pass
+
+    def text_of(names: Sequence[str]) -> str:
+        return find_fields(names, word, items or None, order, given).word
+
+    table = read_whole_table(layout.records((file,), ignore), text_of)
+    return table, find_fields(table.names, word, items or None, order, given)
+
+
+def _give(
+    table: WholeTable,
+    found: StimulusTable,
+    out: str | None,
+    as_json: bool,
+    about: Mapping[str, Any],
+    quiet: bool,
+) -> None:
+    """Write or print the rows with their further columns."""
+    from pofx.cli.output.row_lines import tabbed
+    from pofx.cli.output.table_file import write_table
+    from pofx.corpus.writing import Column, common_kind, encode_row, kind_of_value
+
+    columns = [
+        *(Column(n, common_kind([kind_of_value(row[n]) for row in table.rows])) for n in table.names),
+        *(Column(c.name, c.kind) for c in found.columns if c.kind != "bytes"),
+    ]
+    if out is not None:
+        write_table(columns, _rows(table, found), out, about, quiet)
+        return
+    if not as_json:
+        click.echo("\t".join(c.name for c in columns))
+    for row in _rows(table, found):
+        click.echo(encode_row(row).decode().rstrip("\n") if as_json else tabbed(row, columns))
+
+
+def _rows(table: WholeTable, found: StimulusTable) -> Iterator[dict[str, Any]]:
+    for k, row in enumerate(table.rows):
+        yield {**row, **{c.name: c.cells[k] for c in found.columns}}
+
+
+def _about(
+    file: str, fields: StimulusFields, found: StimulusTable, models: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what the numbers are: the models, their terms, and the columns that were read."""
+    from dataclasses import asdict
+
+    from pofx.errors import PofxError
+    from pofx.version import __version__
+
+    first = {
+        n: next((m for m in own if not isinstance(m, PofxError)), None) for n, own in found.measured.items()
+    }
+    per_text = {"tokens", "bytes", "given_bytes", "leak", "normalized", "unknown", "fitted", "chosen"}
+    return {
+        "pofx": __version__,
+        "table": file,
+        "columns": asdict(fields),
+        "texts": len(found.texts),
+        "models": [
+            {
+                "name": name or None,
+                "model": models[name],
+                "terms": None
+                if m is None
+                else {k: v for k, v in asdict(m.terms).items() if k not in per_text},
+            }
+            for name, m in first.items()
+        ],
+    }
+
+
+def _tell(found: StimulusTable, fields: StimulusFields, models: Mapping[str, str], quiet: bool) -> int:
+    """Print what was read and by which model on standard error; return the number of texts without numbers."""
+    from pofx.cli.output.notices import BadRows
+    from pofx.cli.output.terms import line
+    from pofx.errors import PofxError
+    from pofx.units import count_noun
+
+    bad = BadRows()
+    failed = 0
+    for name, own in found.measured.items():
+        terms = None
+        for text, m in zip(found.texts, own):
+            if isinstance(m, PofxError):
+                failed += 1
+                bad.failed(f"the text of row {text.rows[0][0] + 1:,}" if text.rows else "a text", m)
+            else:
+                terms = terms or m.terms
+        if terms is not None and not quiet:
+            click.echo(f"pofx: {line(name or models[name], terms)}", err=True)
+    bad.rest()
+    if not quiet:
+        order = f"; order {fields.order!r}" if fields.order else ""
+        click.echo(
+            f"pofx: {count_noun(len(found.texts), 'text')} by {' and '.join(map(repr, fields.item))}; "
+            f"word {fields.word!r}{order}",
+            err=True,
+        )
+    return failed

@@ -1,0 +1,180 @@
+"""pofx stimuli as a person meets it: tables of every format, several models, and refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import pofx
+from pofx.cli.main import main
+
+# The layout of Natural Stories, read by two people in another order, with a row that is no word.
+ROWS = [
+    {"item": "1", "zone": "2", "word": "dog", "RT": "310", "who": "b"},
+    {"item": "1", "zone": "1", "word": "the", "RT": "280", "who": "b"},
+    {"item": "1", "zone": "1", "word": "the", "RT": "295", "who": "a"},
+    {"item": "1", "zone": "2", "word": "dog", "RT": "", "who": "a"},
+    {"item": "1", "zone": "3", "word": "sat, down.", "RT": "0400", "who": "a"},
+    {"item": "2", "zone": "1", "word": "a", "RT": "290", "who": "a"},
+    {"item": "2", "zone": "2", "word": "", "RT": "1", "who": "a"},
+    {"item": "2", "zone": "3", "word": "cat", "RT": "300", "who": "a"},
+]
+TEXTS = {"1": "the dog sat, down.", "2": "a cat"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    texts = ["the cat sat.", "a dog ran.", "the dog sat down."]
+    pofx.save(pofx.fit(texts, pofx.NgramSpec(order=4)), tmp_path / "m")
+    pofx.save(pofx.fit(texts, pofx.NgramSpec(order=1)), tmp_path / "one")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POFX_MODEL", str(tmp_path / "m"))
+    with Path("in.csv").open("w", newline="") as f:
+        writer = csv.DictWriter(f, list(ROWS[0]))
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+    def call(*arguments: str) -> Ran:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["stimuli", *arguments])
+        out, err = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ran(ended.value.code, out, err)
+
+    return call
+
+
+def cells(path: str) -> list[dict[str, str]]:
+    with Path(path).open(newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def test_every_row_comes_back_in_its_place_and_sums_are_those_of_score(run: Callable[..., Ran]) -> None:
+    ran = run("in.csv", "-o", "out.csv")
+    assert ran.code == 0, ran.err
+    assert "2 texts by 'item'; word 'word'; order 'zone'" in ran.err
+    rows = cells("out.csv")
+    assert [{k: r[k] for k in ROWS[0]} for r in rows] == ROWS
+    assert rows[6]["surprisal_nats"] == ""
+    for item, text in TEXTS.items():
+        once = {r["zone"]: r for r in rows if r["item"] == item and r["word"]}
+        total = math.fsum(float(r["surprisal_nats"]) + float(r["ending_nats"]) for r in once.values())
+        assert total == pytest.approx(-pofx.log_prob(pofx.load("m"), text), abs=1e-9)
+    assert rows[0]["surprisal_nats"] == rows[3]["surprisal_nats"]
+
+
+def test_every_format_holds_the_same_rows(run: Callable[..., Ran]) -> None:
+    Path("in.jsonl").write_text("".join(json.dumps(r) + "\n" for r in ROWS))
+    Path("in.json").write_text(json.dumps(ROWS))
+    Path("in.tsv").write_text("\n".join("\t".join(r) for r in [list(ROWS[0]), *(r.values() for r in ROWS)]))
+    pq.write_table(pa.Table.from_pylist(ROWS), "in.parquet")
+    assert run("in.csv", "-o", "o.jsonl").code == 0
+    want = [json.loads(line) for line in Path("o.jsonl").read_text().splitlines()]
+    for ending in ("jsonl", "json", "tsv", "parquet"):
+        assert [json.loads(line) for line in run(f"in.{ending}", "--json").out.splitlines()] == want
+    assert run("in.parquet", "-o", "o.parquet").code == 0
+    assert pq.read_table("o.parquet").to_pylist() == want
+    about = [
+        json.loads(v) for v in (pq.read_schema("o.parquet").metadata or {}).values() if v.startswith(b"{")
+    ]
+    assert any(a.get("columns", {}).get("word") == "word" for a in about)
+    head, *lines = run("in.csv").out.splitlines()
+    assert [dict(zip(head.split("\t"), x.split("\t")))["RT"] for x in lines] == [r["RT"] for r in ROWS]
+
+
+def test_several_models_and_the_record(run: Callable[..., Ran]) -> None:
+    ran = run("in.csv", "-m", "m", "-m", "small=one", "-o", "o.csv", "--record", "r.json", "--previous", "1")
+    assert ran.code == 0, ran.err
+    both = cells("o.csv")
+    for name, model in (("m", "m"), ("small", "one")):
+        assert run("in.csv", "-m", model, "-o", f"{name}.csv", "--previous", "1").code == 0
+        for row, one in zip(both, cells(f"{name}.csv")):
+            for column in ("surprisal_nats", "entropy_nats", "previous_1_surprisal_nats"):
+                assert row[f"{name}_{column}"] == one[column]
+    record: dict[str, Any] = json.loads(Path("r.json").read_text())
+    assert [m["name"] for m in record["models"]] == ["m", "small"]
+    assert record["models"][0]["terms"]["begin_known"] == "trained"
+    assert record["columns"] == {"word": "word", "item": ["item"], "order": "zone", "given": None}
+
+
+def test_a_prefix_in_a_column_and_words_without_spaces(run: Callable[..., Ran]) -> None:
+    lm = pofx.load("m")
+    Path("p.csv").write_text("item,word,before\n1,sat,the dog\n1,down.,the dog\n")
+    rows = [json.loads(x) for x in run("p.csv", "--given-field", "before", "--json").out.splitlines()]
+    total = math.fsum(r["surprisal_nats"] + r["ending_nats"] for r in rows)
+    assert total == pytest.approx(-pofx.log_prob(lm, " sat down.", given="the dog"))
+    Path("s.csv").write_text("item,word\n1,the\n1, do\n1,g\n")
+    rows = [json.loads(x) for x in run("s.csv", "--join", "", "--json").out.splitlines()]
+    assert [r["word"] for r in rows] == ["the", " do", "g"]
+    total = math.fsum(r["surprisal_nats"] + r["ending_nats"] for r in rows)
+    assert total == pytest.approx(-pofx.log_prob(lm, "the dog"))
+
+
+def test_a_text_without_numbers(run: Callable[..., Ran]) -> None:
+    texts = ["abc", "cab"]
+    pofx.save(pofx.fit(texts, pofx.NgramSpec(order=2, vocab="chars")), "closed")
+    Path("c.csv").write_text("item,word\n1,ab\n2,xy\n2,ab\n")
+    ran = run("c.csv", "-m", "closed", "--json")
+    assert ran.code == 1
+    rows = [json.loads(x) for x in ran.out.splitlines()]
+    assert [r["surprisal_nats"] is None for r in rows] == [False, True, True]
+    assert rows[1]["error"]
+    assert ran.err.startswith("pofx: warning: the text of row 2: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("in.csv", "--word", "wort"), "--word: expected a column of the table, got 'wort'"),
+        (("in.csv", "--item", "nr"), "--item: expected a column of the table, got 'nr'"),
+        (("in.csv", "--order", "who"), "--order: expected a number in column 'who' of row 1, got 'b'"),
+        (("in.csv", "--given-field", "x"), "--given-field: expected a column of the table, got 'x'"),
+        (("in.csv", "--given", "a", "--given-field", "who"), "expected --given or --given-field, got both"),
+        (("in.csv", "--join", "-"), "--join: expected white space"),
+        (("in.csv", "--json", "-o", "o.csv"), "-o: expected alone, got with --json"),
+        (("in.csv", "-o", "o.txt"), "ends in .jsonl, .csv or .tsv"),
+        (("in.csv", "-m", "m", "-m", "m"), "-m: expected models of different names"),
+        (("in.txt",), "expected a table (csv, tsv, jsonl, json, parquet) with columns, got text"),
+        (("-",), "stdin"),
+        (("twice.csv",), "expected columns of different names, got 'word' twice"),
+        (("ragged.csv",), "ragged.csv:3: expected 2 columns as in the header, got 3"),
+        (("null.jsonl",), "null.jsonl:2: "),
+        (("empty.csv",), "expected a table (csv, tsv, jsonl, json, parquet) with columns, got no columns"),
+        (("head.csv",), "expected at least one row, got none"),
+    ],
+)
+def test_refusals_are_one_line_before_a_model_is_loaded(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], says: str
+) -> None:
+    from pofx.cli.options.model import ModelOptions
+
+    monkeypatch.setattr(ModelOptions, "load", lambda *_: pytest.fail("loaded a model"))
+    Path("in.txt").write_text("the cat\n")
+    Path("twice.csv").write_text("item,word,word\n1,a,b\n")
+    Path("ragged.csv").write_text("item,word\n1,a\n1,b,c\n")
+    Path("null.jsonl").write_text('{"item": 1, "word": "a"}\n{"item": 1, "word": null}\n')
+    Path("empty.csv").write_text("")
+    Path("head.csv").write_text("item,word\n")
+    ran = run(*arguments)
+    assert ran.code == 2, ran.err
+    assert says in ran.err
+    assert ran.err.count("\n") == 1
