@@ -304,6 +304,29 @@ def test_a_call_waits_for_the_callers_that_were_just_answered(monkeypatch: pytes
     assert [sorted(c) for c in gated.calls] == [[(0, 3)], [(1, 3), (2, 3)]]
 
 
+def test_the_first_that_asks_again_waits_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one client takes a pass of its own whenever the others need longer to ask again than the silence lasts."""
+    monkeypatch.setattr(batching, "RETURN", 1e9)
+    gated = Gated(worked(ToyLM()))
+    gated.gate.set()
+    shared = SharedLM(gated, Turns())
+    shared._expected, shared._until = 2, time.monotonic() + DEADLINE
+    shared._latest = shared._until
+    slow = forward_work(shared, [1, 3])
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(forward_work(shared, [0, 3]))
+        pool.submit(lambda: (time.sleep(0.05), slow()))
+    assert [sorted(c) for c in gated.calls] == [[(0, 3), (1, 3)]]
+
+
+def test_nobody_waits_for_callers_that_stay_away() -> None:
+    shared = SharedLM(worked(ToyLM()), Turns())
+    shared._expected, shared._until, shared._latest = 9, time.monotonic() + 0.05, time.monotonic() + DEADLINE
+    shared.forward([[0, 3]])
+    assert time.monotonic() < shared._latest
+    assert shared._expected == 1
+
+
 def test_nobody_waits_for_callers_of_long_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "RETURN", 1e9)
     gated = Gated(worked(ToyLM()))

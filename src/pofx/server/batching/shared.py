@@ -38,8 +38,8 @@ MOST = 32 * PASS
 # of a draw waits `STEP` seconds for the other draws of the last step, since each of them needs its next step soon.
 QUIET, PATIENCE, STEP = 0.002, 0.030, 0.004
 # Clients that were just answered ask again soon, so a caller waits for them, at most this share of the seconds that their
-# computation took. Otherwise 16 clients that ask one text after another are always read in two halves: 128 texts took
-# 12.5 s so, and 10.1 s in batches of 16.
+# computation took, and twice this share while requests arrive. Otherwise 16 clients that ask one text after another are
+# always read in two halves: 128 texts took 12.5 s so, and 10.1 s in batches of 16.
 RETURN = 0.05
 
 
@@ -77,7 +77,8 @@ class SharedLM(LMWrapper):
         self._pending: list[Call] = []
         self._steps = 0  # calls in the last computation of steps
         # How many calls may come when the clients of the last computation ask again, and until when a caller waits for them.
-        self._expected, self._until = 0, 0.0
+        # The last number is the time until when it waits where requests still arrive.
+        self._expected, self._until, self._latest = 0, 0.0, 0.0
 
     def over(self, lm: LM) -> LM:
         """Return a `SharedLM` of another model, at the same turns."""
@@ -150,10 +151,9 @@ class SharedLM(LMWrapper):
         if self._merge and self.work and call.tokens <= LONG:
             if isinstance(call, ExtendCall):
                 _wait(STEP, lambda: len(self._pending) >= self._steps)
-            elif idle:
-                self._gather()
             else:
-                _wait(self._until - time.monotonic(), lambda: len(self._pending) >= self._expected)
+                now = time.monotonic()
+                self._gather(max(self._latest, now + PATIENCE) if idle else self._latest)
         with self._lock:
             calls = self._together(call)
             if isinstance(call, ExtendCall):
@@ -170,19 +170,31 @@ class SharedLM(LMWrapper):
                 ended = time.monotonic()
                 self._expected = len(self._pending) + len(calls) if call.tokens <= LONG else 0
                 self._until = ended + RETURN * (ended - began)
+                self._latest = ended + 2 * RETURN * (ended - began)
             for other in others:
                 other.ticket.call(False)
 
-    def _gather(self) -> None:
-        """Wait until no request is on its way and no request has arrived for `QUIET` seconds."""
-        n = -1
+    def _gather(self, latest: float) -> None:
+        """Wait for calls to compute together, at most until `latest`.
 
-        def settled() -> bool:
-            nonlocal n
-            before, n = n, len(self._pending)
-            return before == n and not self._preparing()
+        The wait ends when no request is on its way and the clients of the last computation have all asked again. It also
+        ends when they had their time, no request is on its way, and none has arrived for `QUIET` seconds.
+        """
+        n, since = -1, 0.0
 
-        _wait(PATIENCE, settled)
+        def complete() -> bool:
+            nonlocal n, since
+            now = time.monotonic()
+            if len(self._pending) != n:
+                n, since = len(self._pending), now
+            if self._preparing():
+                return False
+            if now < self._latest and n >= self._expected > 1:
+                return True
+            # A lone client may be the first of many, so its call waits for silence.
+            return (n >= self._expected or now >= self._until) and now - since >= QUIET
+
+        _wait(latest - time.monotonic(), complete)
 
     def _together(self, call: Call) -> list[Call]:
         """Return a call with the waiting calls of its kind and of similar length, at most `MOST` tokens in all."""
