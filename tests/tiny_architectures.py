@@ -253,8 +253,8 @@ def write(home: Path, kind: str, seed: int = 0, **changes: Any) -> Path:
         with quiet():
             model = getattr(transformers, name)._from_config(made)
             with torch.no_grad():
-                for p in model.parameters():
-                    if p.ndim == 1:
+                for of, p in [*model.named_parameters(), *model.named_buffers()]:
+                    if (p.ndim == 1 and isinstance(p, torch.nn.Parameter)) or of.endswith("_bias"):
                         p.add_(0.1 * torch.randn(p.shape))
             model.save_pretrained(home)
     (home / "tokenizer.json").write_text(json.dumps(tokenizer("bos")))

@@ -224,6 +224,15 @@ class TestLongRope:
         plain = sound.forward(short, skip=1).logp
         assert forward_finding(sound, short, plain, 1, path).verdict == "pass"
 
+    @pytest.mark.parametrize(("rope", "context"), [("short", 8), ("long", CONTEXT)])
+    def test_the_own_decoder_has_the_chosen_factors(self, tmp_path: Path, rope: str, context: int) -> None:
+        directory = write(tmp_path, "phi3", rope_parameters=long_rope(8), original_max_position_embeddings=8)
+        lm = read_pretrained(check_checkpoint(directory), None, "float32", None, rope=rope)
+        assert isinstance(lm.body, DecoderBody)
+        assert lm.context == context
+        paths = some_paths(context)[-1:]  # the last token is not read, and a longer text has the long factors
+        assert np.abs(lm.forward(paths, skip=1).logp[0] - exact(directory, paths)[0]).max() < 1e-5
+
     def test_options(self, tmp_path: Path) -> None:
         directory = write(tmp_path, "phi3", rope_parameters=long_rope(8), original_max_position_embeddings=8)
         short, long = pofx.load(directory), pofx.load(directory, rope="long")

@@ -35,6 +35,21 @@ YARN = {
     "original_max_position_embeddings": 16,
 }
 # By name: the type, and what its config has beside small sizes.
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 100.0,
+    "short_factor": [1.0, 1.1, 1.3],
+    "long_factor": [1.0, 1.1, 1.3],
+    "original_max_position_embeddings": 16,
+    "partial_rotary_factor": 0.75,
+}
+FOUR = [1.0, 1.1, 1.3, 2.0]
+WHOLE_HEADS = {
+    "partial_rotary_factor": 1.0,
+    "attention_factor": 1.2,
+    "short_factor": FOUR,
+    "long_factor": FOUR,
+}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("gpt2", {}),
     "gpt2, scores of a layer's own": ("gpt2", {"scale_attn_by_inverse_layer_idx": True}),
@@ -59,6 +74,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "falcon",
         {"multi_query": False, "num_kv_heads": 4, "parallel_attn": False},
     ),
+    "falcon, alibi": ("falcon", {"alibi": True, "hidden_size": 48, "num_attention_heads": 6, "bias": True}),
+    "falcon, alibi, one after the other": (
+        "falcon",
+        {"alibi": True, "multi_query": False, "num_kv_heads": 4, "parallel_attn": False},
+    ),
     "phi": ("phi", {}),
     "phi, normed heads": ("phi", {"qk_layernorm": True}),
     "stablelm": ("stablelm", {"use_qkv_bias": True}),
@@ -66,6 +86,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "cohere": ("cohere", {"use_qk_norm": True, "logit_scale": 0.3}),
     "cohere2": ("cohere2", {"sliding_window": 5, "logit_scale": 0.3}),
     "phi3": ("phi3", {"sliding_window": 5}),
+    "phi3, long factors": ("phi3", {"rope_parameters": LONGROPE, "original_max_position_embeddings": 16}),
+    "llama, long factors": ("llama", {"rope_parameters": {**LONGROPE, **WHOLE_HEADS}}),
     "starcoder2": ("starcoder2", {"sliding_window": 5}),
     "olmo": ("olmo", {"clip_qkv": 0.5}),
     "olmo2": ("olmo2", {}),
@@ -95,6 +117,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen3_moe": ("qwen3_moe", {"decoder_sparse_step": 2}),
     "olmoe": ("olmoe", {}),
     "granitemoe": ("granitemoe", {"attention_multiplier": 0.2, "logits_scaling": 2.0}),
+    "gpt_oss": ("gpt_oss", {"sliding_window": 5, "swiglu_limit": 0.5}),
+    "gpt_oss, short yarn": ("gpt_oss", {"sliding_window": 5, "rope_parameters": {**YARN, "truncate": False}}),
     "llama, yarn": ("llama", {"rope_parameters": YARN}),
     "llama, biases": ("llama", {"attention_bias": True, "mlp_bias": True}),
 }

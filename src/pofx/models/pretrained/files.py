@@ -16,6 +16,7 @@ require("torch", "hf", "a pretrained model")
 import torch
 
 from pofx.models.pretrained.checkpoint.architecture import Architecture
+from pofx.models.pretrained.checkpoint.families.rotary import with_long_factors
 from pofx.models.pretrained.checkpoint.families.table import architecture
 from pofx.models.pretrained.checkpoint.library_calls import quiet
 from pofx.models.pretrained.checkpoint.row_file import RowFile
@@ -23,7 +24,7 @@ from pofx.models.pretrained.checkpoint.rules import Checkpoint
 from pofx.models.pretrained.checkpoint.tensor_names import TensorNames, tensor_names
 from pofx.models.pretrained.checkpoint.weights import Weights
 from pofx.models.pretrained.inference.body import Body, DecoderBody
-from pofx.models.pretrained.inference.context_length import context_length
+from pofx.models.pretrained.inference.context_length import context_length, has_long_factors
 from pofx.models.pretrained.inference.decoder import Decoder
 from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.linear import release_freed_memory
@@ -124,8 +125,13 @@ class _Request:
 def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     """Return pofx's decoder, if the decoder covers the architecture and agrees with the library on the probe."""
     checkpoint = request.checkpoint
-    shape = architecture(checkpoint.config)
-    if shape is None or request.rope != "short":
+    config = checkpoint.config
+    if request.rope == "long":
+        if not has_long_factors(config):
+            return None  # the library names the fault
+        config = with_long_factors(config)
+    shape = architecture(config)
+    if shape is None:
         return None
     names = tensor_names(shape.stored, shape.tied, checkpoint.tensors)
     if names is None:

@@ -14,7 +14,7 @@ class Rope:
 
     Attributes:
         theta: The base of the frequencies θ^(−2i/d).
-        kind: The way in which the frequencies are scaled for long contexts.
+        kind: The way in which the frequencies are scaled for long contexts. "longrope" divides each by a factor of its own.
         factor: The factor of the scaling.
         low: Wavelengths above `original / low` are scaled by `factor` ("llama3"). The rotations within `original` tokens
             below which a frequency is divided by `factor` ("yarn").
@@ -22,12 +22,14 @@ class Rope:
             ("yarn").
         original: The context in tokens before the scaling ("llama3", "yarn").
         dim: The number of dimensions of a head that turn; None for all.
-        amplitude: The factor of cos and sin ("yarn").
+        amplitude: The factor of cos and sin ("yarn", "longrope").
         whole: Whether the bounds of the ramp are rounded to whole dimensions ("yarn").
+        factors: The number by which each frequency is divided ("longrope").
+        longest: The longest text in tokens that has these frequencies; None for any length.
     """
 
     theta: float
-    kind: Literal["default", "linear", "llama3", "yarn"] = "default"
+    kind: Literal["default", "linear", "llama3", "yarn", "longrope"] = "default"
     factor: float = 1.0
     low: float = 1.0
     high: float = 4.0
@@ -35,6 +37,8 @@ class Rope:
     dim: int | None = None
     amplitude: float = 1.0
     whole: bool = True
+    factors: tuple[float, ...] = ()
+    longest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,17 @@ class Stored:
         expert: The name before the tensors of expert {}.
         expert_up: The matrices of gate and up of an expert.
         expert_down: The matrix after the activation of an expert.
-        all_up: The matrices of gate and up of all experts in one tensor (Granite).
-        all_down: The matrices after the activation of all experts in one tensor (Granite).
+        all_up: The tensor of the matrices of gate and up of all experts (Granite, gpt-oss). The name of its bias ends in
+            "_bias", as for `all_down`.
+        all_down: The tensor of the matrices after the activation of all experts.
+        all_transposed: Whether the matrices of all experts are stored as `[in, out]` (gpt-oss).
+        all_in_turn: Whether the rows of gate and up of all experts alternate (gpt-oss).
         shared: The name before the tensors of the shared expert.
         shared_gate: The matrix of the gate of the shared expert (Qwen 2).
         transposed: Whether matrices are stored as `[in, out]` (GPT-2).
         by_head: Whether the rows of one matrix of q, k and v stand together for each key head (GPT-NeoX, BLOOM, Falcon).
         interleaved: Whether the two numbers that turn together are neighbours (GPT-J), and not half a head apart.
+        sinks: The score of the sink of each head (gpt-oss).
     """
 
     base: str = "model."
@@ -158,11 +166,14 @@ class Stored:
     expert_down: str = "down_proj"
     all_up: str | None = None
     all_down: str | None = None
+    all_transposed: bool = False
+    all_in_turn: bool = False
     shared: str = "mlp.shared_expert."
     shared_gate: str | None = None
     transposed: bool = False
     by_head: bool = False
     interleaved: bool = False
+    sinks: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,10 +194,12 @@ class Architecture:
         activation: The function of the MLP.
         tied: Whether the head is the embedding.
         gated: Whether the MLP is f(gate) · up, and not f(up).
+        gate_limit: The c of f(min(gate, c)) · (1 + up clipped to [−c, c]), which is the MLP then; None for f(gate) · up.
         parallel: Whether attention and MLP read the same state. Without a norm of its own, the MLP reads the norm of the
             attention.
         qk_norm: What is normalised of queries and keys: each head, or all heads together; None for nothing.
         slopes: The slope of each head in nats a token (ALiBi); None for no slopes.
+        rounded_slopes: Whether slope · position is rounded to bfloat16 and then multiplied by `scale` (Falcon).
         clip: Queries, keys and values are clipped to [−clip, clip]; None for no clipping.
         embed: The factor of embeddings.
         embed_width: The size of an embedding; None for `width`.
@@ -209,9 +222,11 @@ class Architecture:
     activation: Activation
     tied: bool
     gated: bool = True
+    gate_limit: float | None = None
     parallel: bool = False
     qk_norm: Literal["heads", "whole"] | None = None
     slopes: tuple[float, ...] | None = None
+    rounded_slopes: bool = False
     clip: float | None = None
     embed: float = 1.0
     embed_width: int | None = None

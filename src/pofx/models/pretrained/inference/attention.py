@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pofx.models.pretrained.inference.recalled import RecalledPass
 from pofx.models.pretrained.inference.schedule import Pass
-from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores
+from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weigh_scores
 
 # Queries of a block, whose scores against the visible keys fit the cache. Attention over 312, 512 and 1,024 tokens takes
 # 2.3, 5.9 and 24 ms. Torch's blockwise kernel takes 3.2, 7.9 and 23 ms, or 40 ms with the mask that ancestors need.
@@ -48,24 +48,24 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor, above: int, rule: ScoreRul
         scores = torch.bmm(some, k[:, :, start:stop].reshape(g * kv, t, dim).mT)
         n = hi - lo
         table = scores.view(g, kv, heads // kv, n, t)
-        shape_scores(table, rule, _distance(start, stop, above + lo, above + hi, rule))
+        shape_scores(table, rule, _positions(start, stop, above + lo, above + hi, rule))
         if n > 1:  # only the last n keys stand after a query of the block
             table[..., t - n :] += torch.full((n, n), -torch.inf).triu_(1)
         if window is not None and above + hi > window:
             # Query lo + i sees keys from lo + i − window + 1 on; the first query of the block sees all keys from `start`.
             hidden = torch.arange(start, stop) <= (above + torch.arange(lo, hi))[:, None] - window
             table.masked_fill_(hidden, -torch.inf)
-        p = torch.softmax(table, -1).view(scores.shape)
+        p = weigh_scores(table, rule).view(scores.shape)
         found = torch.bmm(p, v[:, :, start:stop].reshape(g * kv, t, dim))
         out[:, :, :, lo:hi] = found.view(g, kv, -1, n, dim)
     return out.view(g, heads, s, dim)
 
 
-def _distance(start: int, stop: int, first: int, last: int, rule: ScoreRule) -> Tensor | None:
-    """Return the positions of keys [start, stop) less those of queries [first, last), for a rule that needs them."""
+def _positions(start: int, stop: int, first: int, last: int, rule: ScoreRule) -> tuple[Tensor, Tensor] | None:
+    """Return the positions of keys [start, stop) and of queries [first, last), for a rule that needs them."""
     if rule.slopes is None:
         return None
-    return (torch.arange(start, stop) - torch.arange(first, last)[:, None]).float()
+    return torch.arange(start, stop), torch.arange(first, last)[:, None]
 
 
 def sibling_attention(
@@ -81,9 +81,9 @@ def sibling_attention(
     over = torch.bmm(q.transpose(0, 1).reshape(kv, -1, dim), trunk_k.mT).view(kv, g, -1, a).transpose(0, 1)
     scores = torch.cat([over, torch.matmul(q, k.mT)], -1)
     table = scores.view(g, kv, heads // kv, s, a + s)
-    shape_scores(table, rule, _distance(0, a + s, a, a + s, rule))
+    shape_scores(table, rule, _positions(0, a + s, a, a + s, rule))
     table[..., a:] += torch.full((s, s), -torch.inf).triu_(1)
-    p = torch.softmax(table, -1).view(scores.shape)
+    p = weigh_scores(table, rule).view(scores.shape)
     out = (
         torch.bmm(p[..., :a].transpose(0, 1).reshape(kv, -1, a), trunk_v).view(kv, g, -1, dim).transpose(0, 1)
     )

@@ -19,7 +19,7 @@ from pofx.lm.trace import Ints
 from pofx.models.pretrained.inference.decoder import Decoder
 from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.prefixes import Prefixes
-from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores
+from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weigh_scores
 from pofx.models.threads import threads_for
 
 PASS = 1024  # nodes that go through the network together
@@ -148,21 +148,21 @@ class _PoolAttention:
             scores = torch.cat([torch.bmm(some, trunk_k.mT), torch.bmm(some, keys.mT)], -1)
             m, t = c.hi - c.lo, trunk_k.shape[1]
             table = scores.view(kv, heads // kv, m, -1)
-            shape_scores(table, rule, None if rule.slopes is None else self._distance(c, t))
+            shape_scores(table, rule, None if rule.slopes is None else self._placed(c, t))
             hidden = c.hidden
             if window is not None:
                 edge = self.positions[c.lo : c.hi, None] - window
                 hidden = hidden | (c.at <= edge)
                 table[..., :t].masked_fill_(torch.arange(t) <= edge, -torch.inf)
             table[..., t:].masked_fill_(hidden, -torch.inf)
-            p = torch.softmax(table, -1).view(scores.shape)
+            p = weigh_scores(table, rule).view(scores.shape)
             found = torch.bmm(p[..., :t], trunk_v) + torch.bmm(p[..., t:], values)
             out[c.lo : c.hi] = found.view(kv, heads // kv, m, dim).permute(2, 0, 1, 3).reshape(m, -1)
         return out
 
-    def _distance(self, c: _Chunk, t: int) -> Tensor:
-        """Return the positions of the keys less those of the queries of a chunk, `[m, T + P]`."""
-        return (torch.cat([torch.arange(t), c.at]) - self.positions[c.lo : c.hi, None]).float()
+    def _placed(self, c: _Chunk, t: int) -> tuple[Tensor, Tensor]:
+        """Return the positions of the keys, `[T + P]`, and of the queries of a chunk, `[m, 1]`."""
+        return torch.cat([torch.arange(t), c.at]), self.positions[c.lo : c.hi, None]
 
     def _trunk(self, layer: int, row: int) -> tuple[Tensor, Tensor]:
         """Return the keys and values `[K, T, D]` of the tokens of a row of the state."""

@@ -44,6 +44,7 @@ class ExpertMixture:
         rule: How experts are chosen and weighed.
         router: The matrix of the router, `[E, d]`. Its dtype is always float32, since rounding would choose other experts
             where two logits are nearly equal.
+        router_bias: `[E]`, the bias of the router; None for no bias.
         experts: The E experts.
         shared: The expert that reads every token; None for no such expert.
         shared_gate: `[1, d]`, whose sigmoid is the weight of the shared expert; None for weight 1.
@@ -51,13 +52,14 @@ class ExpertMixture:
 
     rule: Experts
     router: Tensor
+    router_bias: Tensor | None
     experts: tuple[Mlp, ...]
     shared: Mlp | None
     shared_gate: Tensor | None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Compute the mixture of the states `x[n, d]`, float32, as `[n, d]`; each expert reads all of its tokens at once."""
-        chosen, weights = route(F.linear(x, self.router), self.rule)
+        chosen, weights = route(F.linear(x, self.router, self.router_bias), self.rule)
         if self.shared is None:
             out = torch.zeros_like(x)
         else:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pofx.errors import require
@@ -15,7 +15,12 @@ from torch import Tensor
 
 from pofx.models.pretrained.checkpoint.architecture import Architecture, Experts, Layer
 from pofx.models.pretrained.inference.experts import ExpertMixture
-from pofx.models.pretrained.inference.layout import halves_of_pairs, split_by_head, split_in_turn
+from pofx.models.pretrained.inference.layout import (
+    halves_in_turn,
+    halves_of_pairs,
+    split_by_head,
+    split_in_turn,
+)
 from pofx.models.pretrained.inference.linear import Linear, release_freed_memory
 from pofx.models.pretrained.inference.mlp import Mlp
 from pofx.models.pretrained.inference.norms import StateNorm
@@ -30,7 +35,7 @@ class DecoderLayer:
         qkv: The matrix of queries, keys and values, in this order.
         out: The matrix after the attention.
         mlp: The MLP, or the mixture of experts.
-        rule: The cap, the slopes and the window of the attention.
+        rule: The cap, the slopes, the window and the sinks of the attention.
         scale: The factor of q·k.
         norm_in: The norm before the attention; None for no norm, as for each norm below.
         norm_mid: The norm before the MLP.
@@ -88,7 +93,13 @@ class LayerWeights:
             mlp=self._mlp(at, stored.up, stored.down)
             if layer.experts is None
             else self._experts(at, layer.experts),
-            rule=ScoreRule(layer.window, s.cap, None if s.slopes is None else torch.tensor(s.slopes)),
+            rule=ScoreRule(
+                layer.window,
+                s.cap,
+                None if s.slopes is None else torch.tensor(s.slopes),
+                s.scale if s.rounded_slopes else None,
+                None if stored.sinks is None else self.weights[self.base + at + stored.sinks].float(),
+            ),
             scale=s.scale if layer.scale is None else layer.scale,
             norm_in=norm(stored.norm_in),
             norm_mid=norm(stored.norm_mid),
@@ -142,24 +153,47 @@ class LayerWeights:
 
     def _mlp(self, at: str, up: Sequence[str], down: str) -> Mlp:
         s = self.shape
-        return Mlp(self.linear([at + name for name in up]), self.linear([at + down]), s.activation, s.gated)
+        inner, outer = self.linear([at + name for name in up]), self.linear([at + down])
+        return Mlp(inner, outer, s.activation, s.gated, s.gate_limit)
 
     def _experts(self, at: str, rule: Experts) -> ExpertMixture:
         """Return the experts of a layer; the checkpoint has a tensor for each expert, or one tensor for all experts."""
         stored, every = self.shape.stored, range(rule.count)
         if stored.all_up is not None and stored.all_down is not None:
-            up, down = self._matrix(at + stored.all_up), self._matrix(at + stored.all_down)
-            experts = tuple(self._of_matrices(up[e], down[e]) for e in every)
+            up, down = (self._of_all(at + name) for name in (stored.all_up, stored.all_down))
+            s, turn = self.shape, halves_in_turn if stored.all_in_turn else None
+            experts = tuple(
+                Mlp(self._of_one(*up, e, turn), self._of_one(*down, e), s.activation, s.gated, s.gate_limit)
+                for e in every
+            )
         else:
             names = [at + stored.expert.format(e) for e in every]
             experts = tuple(self._mlp(name, stored.expert_up, stored.expert_down) for name in names)
         gate = None if stored.shared_gate is None else self._matrix(at + stored.shared_gate).float()
         shared = self._mlp(at + stored.shared, stored.expert_up, stored.expert_down) if rule.shared else None
-        return ExpertMixture(rule, self._matrix(at + stored.router).float(), experts, shared, gate)
+        bias = self._optional(at + stored.router + ".bias")
+        return ExpertMixture(
+            rule,
+            self._matrix(at + stored.router).float(),
+            None if bias is None else bias.float(),
+            experts,
+            shared,
+            gate,
+        )
 
-    def _of_matrices(self, up: Tensor, down: Tensor) -> Mlp:
-        s = self.shape
-        return Mlp(Linear(up, None, self.dtype), Linear(down, None, self.dtype), s.activation, s.gated)
+    def _of_all(self, name: str) -> tuple[Tensor, Tensor | None]:
+        """Return the matrices of all experts, `[E, out, in]`, and their biases, `[E, out]`."""
+        found = self.weights[self.base + name]
+        return found.mT if self.shape.stored.all_transposed else found, self._optional(name + "_bias")
+
+    def _of_one(
+        self, matrices: Tensor, biases: Tensor | None, e: int, order: Callable[[Tensor], Tensor] | None = None
+    ) -> Linear:
+        """Return the linear layer of expert e, whose rows `order` puts into the order of the decoder."""
+        matrix, bias = matrices[e], None if biases is None else biases[e].float()
+        if order is not None:
+            matrix, bias = order(matrix), None if bias is None else order(bias)
+        return Linear(matrix.contiguous(), bias, self.dtype)
 
     def _matrix(self, name: str) -> Tensor:
         found = self.weights[f"{self.base}{name}.weight"]

@@ -1,4 +1,4 @@
-"""The rows of stored matrices in the order of the decoder: queries, keys, values, and the halves that turn together."""
+"""The rows of stored matrices in the order of the decoder: queries, keys, values, halves that turn together, and gates."""
 # ruff: noqa: E402  (the missing extra is to be named before torch is imported)
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ def split_in_turn(rows: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tens
     dim = len(rows) // (heads + 2 * kv_heads)
     stop = (heads + kv_heads) * dim
     return rows[: heads * dim], rows[heads * dim : stop], rows[stop:]
+
+
+def halves_in_turn(rows: Tensor) -> Tensor:
+    """Reorder rows of gate and up that alternate, `[2h, …]`, to all rows of gate, then all rows of up."""
+    return torch.cat([rows[0::2], rows[1::2]])
 
 
 def halves_of_pairs(rows: Tensor, dim: int, turning: int) -> Tensor:

@@ -35,31 +35,40 @@ def activate(x: Tensor, activation: Activation) -> Tensor:
     return F.gelu(x, approximate="tanh" if activation == "gelu_tanh" else "none")
 
 
-def gated_activation(gate_up: Tensor, activation: Activation) -> Tensor:
-    """Compute f(gate) · up, `[N, h]`, float32, from gate and up side by side, `[N, 2h]`."""
+def gated_activation(gate_up: Tensor, activation: Activation, limit: float | None = None) -> Tensor:
+    """Compute f(gate) · up, `[N, h]`, float32, from gate and up side by side, `[N, 2h]`.
+
+    With a limit c the result is f(min(gate, c)) · (1 + up clipped to [−c, c]).
+    """
     gate, up = gate_up.chunk(2, -1)
-    return activate(gate, activation).mul_(up)
+    if limit is None:
+        return activate(gate, activation).mul_(up)
+    return activate(gate.clamp(max=limit), activation).mul_(up.clamp(-limit, limit) + 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Mlp:
-    """An MLP: down(f(gate x) · up x), or down(f(up x)).
+    """An MLP: down(f(gate x) · up x), or the form with a limit of `gated_activation`, or down(f(up x)).
 
     Attributes:
         up: The matrices of gate and up, gate above up; the matrix of up alone where there is no gate.
         down: The matrix after the activation.
         activation: The function f.
         gated: Whether there is a gate.
+        limit: The limit of gate and up; None for no limit.
     """
 
     up: Linear
     down: Linear
     activation: Activation
     gated: bool
+    limit: float | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Compute the MLP of the states `x[n, d]`, as `[n, d]`, float32."""
         inner = self.up.raw(x)
         return self.down(
-            gated_activation(inner, self.activation) if self.gated else activate(inner, self.activation)
+            gated_activation(inner, self.activation, self.limit)
+            if self.gated
+            else activate(inner, self.activation)
         )

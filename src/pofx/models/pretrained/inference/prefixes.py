@@ -17,7 +17,7 @@ from torch import Tensor
 from pofx.lm.trace import Ints
 from pofx.models.append_only import SharedBuffer
 from pofx.models.pretrained.inference.decoder import Decoder
-from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores
+from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weigh_scores
 
 # Tokens of a long prefix that are read at a time, so that their scores against all earlier tokens stay small.
 STEP = 256
@@ -176,21 +176,20 @@ class _StateAttention:
             over = over.view(kv, n, -1, shared).transpose(0, 1)
             scores = torch.cat([over, scores], -1)
         table = scores.view(n, kv, heads // kv, t, -1)
-        shape_scores(table, rule, None if rule.slopes is None else self._distance(shared))
+        shape_scores(table, rule, None if rule.slopes is None else self._positions(shared))
         mask = self._mask(rule.window, shared)
         if mask is not None:
             table.add_(mask[:, None, None])
-        p = torch.softmax(table, -1).view(scores.shape)
+        p = weigh_scores(table, rule).view(scores.shape)
         out = torch.matmul(p[..., shared:], values)
         if shared:
             over = torch.matmul(p[..., :shared].transpose(0, 1).reshape(kv, -1, shared), trunk_values)
             out += over.view(kv, n, -1, dim).transpose(0, 1)
         return out.view(n, kv, heads // kv, t, dim).permute(0, 3, 1, 2, 4).reshape(n * t, heads * dim)
 
-    def _distance(self, shared: int) -> Tensor:
-        """Return the positions of the keys less those of the queries, `[n, 1, 1, t, shared + used]`."""
-        key = torch.arange(shared + self.used)
-        return (key - self.positions[:, :, None]).float()[:, None, None]
+    def _positions(self, shared: int) -> tuple[Tensor, Tensor]:
+        """Return the positions of the keys, `[shared + used]`, and of the queries, `[n, 1, 1, t, 1]`."""
+        return torch.arange(shared + self.used), self.positions[:, None, None, :, None]
 
     def _mask(self, window: int | None, shared: int) -> Tensor | None:
         """Return the mask `[n, t, shared + used]`, or None where every query sees every key."""

@@ -24,7 +24,10 @@ def rotation_speeds(rope: Rope, dim: int) -> Tensor:
         rope: The base and the scaling.
         dim: How many numbers of a head turn.
     """
-    out = 1.0 / rope.theta ** (torch.arange(0, dim, 2, dtype=torch.int64).float() / dim)
+    exponent = torch.arange(0, dim, 2, dtype=torch.int64).float() / dim
+    if rope.kind == "longrope":
+        return 1.0 / (torch.tensor(rope.factors) * rope.theta**exponent)
+    out = 1.0 / rope.theta**exponent
     if rope.kind == "linear":
         return out / rope.factor
     if rope.kind == "llama3":

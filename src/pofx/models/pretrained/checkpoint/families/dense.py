@@ -14,7 +14,7 @@ from pofx.models.pretrained.checkpoint.families.llama import (
     layer_kinds,
     llama_like,
 )
-from pofx.models.pretrained.checkpoint.families.rotary import given_rope, read_rope, rope_of
+from pofx.models.pretrained.checkpoint.families.rotary import LONGROPE, given_rope, read_rope, rope_of
 
 PHI3 = {"max_position_embeddings": 4096, "original_max_position_embeddings": 4096}
 STARCODER2 = {"num_key_value_heads": 2, "max_position_embeddings": 4096}
@@ -41,12 +41,9 @@ _GLM4 = replace(_GLM, norm_attended="post_self_attn_layernorm", norm_mlp="post_m
 
 
 def read_phi3(f: Fields) -> Architecture:
-    """Read a config of Phi-3 or Phi-4 with plain rotary positions.
-
-    LongRoPE is not covered, since its factors depend on the length of a text.
-    """
+    """Read a config of Phi-3 or Phi-4, with plain rotary positions or LongRoPE."""
     given = given_rope(f)
-    if given.get("rope_type", given.get("type", "default")) != "default":
+    if given.get("rope_type", given.get("type", "default")) not in ("default", *LONGROPE):
         raise NotCovered("rope_type")
     f.optional("original_max_position_embeddings")
     for name in ("attention_bias", "mlp_bias", "lm_head_bias"):

@@ -1,7 +1,8 @@
-"""The decoders with mixtures of experts: Mixtral, Qwen 2 and 3 MoE, OLMoE, Granite MoE."""
+"""The decoders with mixtures of experts: Mixtral, Qwen 2 and 3 MoE, OLMoE, Granite MoE, gpt-oss."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pofx.models.pretrained.checkpoint.architecture import Architecture, Experts, Layer, Stored
@@ -9,11 +10,12 @@ from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered
 from pofx.models.pretrained.checkpoint.families.llama import (
     FULL,
     QK_NORMED,
+    SLIDING,
     head_size,
     layer_kinds,
     llama_like,
 )
-from pofx.models.pretrained.checkpoint.families.rotary import read_rope
+from pofx.models.pretrained.checkpoint.families.rotary import read_rope, rope_of
 
 MIXTRAL = {
     "num_key_value_heads": 8,
@@ -28,6 +30,19 @@ QWEN2_MOE = {
 QWEN3_MOE = {**QWEN2_MOE, "num_key_value_heads": 4, "num_experts_per_tok": 8}
 OLMOE = {"max_position_embeddings": 4096, "num_experts_per_tok": 8}
 GRANITE_MOE = {"num_experts_per_tok": 2}
+GPT_OSS = {
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "max_position_embeddings": 131_072,
+    "num_experts_per_tok": 4,
+    "sliding_window": 128,
+}
+_GPT_OSS_ROPE = {
+    "rope_type": "yarn",
+    "factor": 32.0,
+    "truncate": False,
+    "original_max_position_embeddings": 4096,
+}
 _MIXTRAL = Stored(
     router="block_sparse_moe.gate",
     expert="block_sparse_moe.experts.{}.",
@@ -37,8 +52,16 @@ _MIXTRAL = Stored(
 _QWEN2 = Stored(shared_gate="mlp.shared_expert_gate")
 _GRANITE = Stored(
     router="block_sparse_moe.router.layer",
-    all_up="block_sparse_moe.input_linear",
-    all_down="block_sparse_moe.output_linear",
+    all_up="block_sparse_moe.input_linear.weight",
+    all_down="block_sparse_moe.output_linear.weight",
+)
+_GPT_OSS = Stored(
+    router="mlp.router",
+    all_up="mlp.experts.gate_up_proj",
+    all_down="mlp.experts.down_proj",
+    all_transposed=True,
+    all_in_turn=True,
+    sinks="self_attn.sinks",
 )
 
 
@@ -85,6 +108,30 @@ def read_granite_moe(f: Fields) -> Architecture:
         embed=f.number("embedding_multiplier", 1.0),
         residual=f.number("residual_multiplier", 1.0),
         logit_scale=1.0 / f.number("logits_scaling", 1.0),
+    )
+
+
+def read_gpt_oss(f: Fields) -> Architecture:
+    """Read a config of gpt-oss, whose heads have sinks, and whose experts have limits and biases."""
+    new, old, window = f.given("rope_parameters"), f.given("rope_scaling"), f.optional("sliding_window")
+    given = old or (_GPT_OSS_ROPE if new is None else new)
+    if not isinstance(given, Mapping):
+        raise NotCovered("rope_parameters")
+    rope = rope_of(given, f, head_size(f), f.number("rope_theta", 150_000.0))
+    f.truth("attention_bias", True)
+    f.only("swiglu_alpha", 1.702)  # f(x) = x·σ(1.702·x)
+    for unread in ("hidden_act", "experts_per_token", "initial_context_length"):
+        f.given(unread)
+    experts = replace(_experts(f), scores="softmax of chosen")
+    kinds = layer_kinds(f, [FULL if i % 2 else SLIDING for i in range(f.whole("num_hidden_layers"))])
+    return llama_like(
+        f,
+        stored=_GPT_OSS,
+        layers=tuple(Layer(window if kind == SLIDING else None, rope, experts=experts) for kind in kinds),
+        eps=1e-5,
+        hidden_act=None,
+        activation="gelu_quick",
+        gate_limit=f.number("swiglu_limit", 7.0),
     )
 
 

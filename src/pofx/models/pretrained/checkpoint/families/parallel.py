@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pofx.models.pretrained.checkpoint.architecture import Architecture, Layer, Norm, Rope, Stored
-from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered, divided
+from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered, alibi_slopes, divided
 from pofx.models.pretrained.checkpoint.families.llama import (
     FULL,
     QK_NORMED,
@@ -76,16 +76,13 @@ def read_gptj(f: Fields) -> Architecture:
 
 
 def read_falcon(f: Fields) -> Architecture:
-    """Read a config of Falcon with rotary positions.
-
-    Falcon with ALiBi is not covered, since the library rounds the slopes to bfloat16.
-    """
+    """Read a config of Falcon, with rotary positions or with ALiBi, whose biases the library rounds to bfloat16."""
     width, heads = f.whole("hidden_size", 4544), f.whole("num_attention_heads", 71)
     dim = divided(width, heads)
     new, parallel = f.truth("new_decoder_architecture", False), f.truth("parallel_attn", True)
     one_key, norms = f.truth("multi_query", True), f.optional("num_ln_in_parallel_attn")
     given = f.whole("num_kv_heads", heads)
-    f.only("alibi", False)
+    alibi, rope = f.truth("alibi", False), read_rope(f, dim)
     f.only("apply_residual_connection_post_layernorm", False)
     f.truth("bias", False)
     f.optional("ffn_hidden_size")
@@ -104,7 +101,7 @@ def read_falcon(f: Fields) -> Architecture:
         heads=heads,
         kv_heads=kv_heads,
         head_dim=dim,
-        layers=(Layer(rope=read_rope(f, dim)),) * f.whole("num_hidden_layers", 32),
+        layers=(Layer(rope=None if alibi else rope),) * f.whole("num_hidden_layers", 32),
         context=f.whole("max_position_embeddings", 2048),
         norm=Norm("layer", f.number("layer_norm_epsilon", 1e-5)),
         scale=dim**-0.5,
@@ -112,6 +109,8 @@ def read_falcon(f: Fields) -> Architecture:
         tied=f.truth("tie_word_embeddings", True),
         gated=False,
         parallel=parallel,
+        slopes=alibi_slopes(heads) if alibi else None,
+        rounded_slopes=alibi,
     )
 
 

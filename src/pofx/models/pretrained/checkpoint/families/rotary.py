@@ -9,6 +9,7 @@ from typing import Any
 from pofx.models.pretrained.checkpoint.architecture import Rope
 from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered, positive
 
+LONGROPE = ("longrope", "su")  # older files have the second name
 _KNOWN = frozenset(
     [
         "rope_type",
@@ -25,6 +26,8 @@ _KNOWN = frozenset(
         "mscale",
         "mscale_all_dim",
         "truncate",
+        "short_factor",
+        "long_factor",
     ]
 )
 
@@ -98,7 +101,39 @@ def rope_of(given: Mapping[str, Any], f: Fields, head_dim: int, theta: float, pa
         factor = number("factor")
         fast, slow = number("beta_fast", 32.0), number("beta_slow", 1.0)
         return Rope(theta, "yarn", factor, slow, fast, original, turned, _amplitude(given, factor), truncate)
+    if kind in LONGROPE:
+        original = f.optional("original_max_position_embeddings") or original
+        stretched = number("factor", (context or original) / original)
+        amplitude = (
+            math.sqrt(1 + math.log(stretched) / math.log(original)) if stretched > 1 < original else 1.0
+        )
+        return Rope(
+            theta,
+            "longrope",
+            original=original,
+            dim=turned,
+            amplitude=number("attention_factor", amplitude),
+            factors=_factors(given, "short_factor", dim // 2),
+            longest=None if given["short_factor"] == given.get("long_factor") else original,
+        )
     raise NotCovered("rope_type")
+
+
+def with_long_factors(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a config whose `longrope` has the long factors for texts of all lengths."""
+    out = dict(config)
+    for name in ("rope_parameters", "rope_scaling"):
+        rope = out.get(name)
+        if isinstance(rope, Mapping) and "long_factor" in rope:
+            out[name] = {**rope, "short_factor": rope["long_factor"]}
+    return out
+
+
+def _factors(given: Mapping[str, Any], name: str, count: int) -> tuple[float, ...]:
+    found = given.get(name)
+    if not isinstance(found, list | tuple) or len(found) != count:
+        raise NotCovered(name)
+    return tuple(positive(x, name) for x in found)
 
 
 def _amplitude(given: Mapping[str, Any], factor: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -67,6 +67,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "qwen3_moe": Family(experts.read_qwen3_moe, experts.QWEN3_MOE),
         "olmoe": Family(experts.read_olmoe, experts.OLMOE),
         "granitemoe": Family(experts.read_granite_moe, experts.GRANITE_MOE),
+        "gpt_oss": Family(experts.read_gpt_oss, experts.GPT_OSS),
     }
 )
 
@@ -87,4 +88,6 @@ def architecture(config: Mapping[str, Any]) -> Architecture | None:
         fields.finish()
     except NotCovered:
         return None
-    return found
+    # Texts that are longer than this have other rotary positions, and so another distribution.
+    longest = [y.rope.longest for y in found.layers if y.rope is not None and y.rope.longest is not None]
+    return replace(found, context=min(found.context, *longest)) if longest else found
