@@ -141,6 +141,17 @@ def test_a_text_without_numbers(run: Callable[..., Ran]) -> None:
     assert ran.err.startswith("pofx: warning: the text of row 2: ")
 
 
+def test_punctuation_in_rows_of_its_own(run: Callable[..., Ran]) -> None:
+    Path("p.csv").write_text('item,word\n1,the\n1,dog\n1,sat\n1,"."\n')
+    lm = pofx.load("m")
+    for options, text in (((), "the dog sat ."), (("--attach",), "the dog sat.")):
+        ran = run("p.csv", *options, "--json")
+        rows = [json.loads(x) for x in ran.out.splitlines()]
+        total = math.fsum(r["surprisal_nats"] + r["ending_nats"] for r in rows)
+        assert total == pytest.approx(-pofx.log_prob(lm, text))
+        assert ("got 1 word after a space" in ran.err) == (not options)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -150,6 +161,7 @@ def test_a_text_without_numbers(run: Callable[..., Ran]) -> None:
         (("in.csv", "--given-field", "x"), "--given-field: expected a column of the table, got 'x'"),
         (("in.csv", "--given", "a", "--given-field", "who"), "expected --given or --given-field, got both"),
         (("in.csv", "--join", "-"), "--join: expected white space"),
+        (("in.csv", "--join", "", "--attach"), "--join: expected white space between words"),
         (("in.csv", "--json", "-o", "o.csv"), "-o: expected alone, got with --json"),
         (("in.csv", "-o", "o.txt"), "ends in .jsonl, .csv or .tsv"),
         (("in.csv", "-m", "m", "-m", "m"), "-m: expected models of different names"),

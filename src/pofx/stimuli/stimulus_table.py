@@ -15,7 +15,7 @@ from pofx.stimuli.regions import MeasuredText, Region, measure_regions
 from pofx.stimuli.stimulus_fields import find_fields
 from pofx.stimuli.stimulus_texts import Row, StimulusText, read_texts_of_rows
 from pofx.units import bits
-from pofx.values import check_whole_number
+from pofx.values import check_bool, check_whole_number
 
 # The columns of a model: their names, kinds, and the numbers of the regions of a text, in order.
 _OF_A_MODEL: tuple[tuple[str, Kind], ...] = (
@@ -82,6 +82,7 @@ def measure_stimuli(
     given: str = "",
     given_field: str | None = None,
     join: str = " ",
+    attach: bool = False,
     previous: int = 0,
 ) -> StimulusTable:
     """Compute the surprisal of the word, or region, in each row of a stimulus table.
@@ -102,6 +103,7 @@ def measure_stimuli(
         given: The prefix of all texts.
         given_field: The column with the prefix of each text, such as the discourse before.
         join: The string between two words: white space, or "" where words hold their own spaces or need none.
+        attach: Whether words that are punctuation ("," ")") or a clitic ("n't", "'s") touch the word beside them.
         previous: The number of regions before, whose surprisal and length each row repeats (spill-over).
 
     Returns:
@@ -117,11 +119,12 @@ def measure_stimuli(
     conditions of an item are different sentences.
     """
     check_whole_number("previous", previous, 0, MOST_BEFORE, advice="name fewer regions")
+    check_bool("attach", attach)
     if given and given_field is not None:
         raise BadValue("expected given or given_field, got both", "leave one out", argument="given_field")
     source, rows = _read(table)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    texts = read_texts_of_rows(rows, find_fields(names, word, item, order, given_field), join, given)
+    texts = read_texts_of_rows(rows, find_fields(names, word, item, order, given_field), join, given, attach)
     lms = dict(models) if isinstance(models, Mapping) else {"": models}
     measured = {name: tuple(measure_regions(lm, texts)) for name, lm in lms.items()}
     return StimulusTable(

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from pofx.errors import Advice, BadValue, PofxError
+from pofx.stimuli.spaces import spaced
 from pofx.stimuli.stimulus_fields import StimulusFields
 from pofx.values import check_real_number
 
@@ -33,7 +34,7 @@ class StimulusText:
 
 
 def read_texts_of_rows(
-    rows: Sequence[Row], fields: StimulusFields, join: str = " ", given: str = ""
+    rows: Sequence[Row], fields: StimulusFields, join: str = " ", given: str = "", attach: bool = False
 ) -> list[StimulusText]:
     """Join the words of a stimulus table to texts.
 
@@ -46,6 +47,7 @@ def read_texts_of_rows(
         fields: The columns.
         join: The string between two words: white space, or "" where words hold their own spaces or need none.
         given: The prefix of all texts, where `fields.given` is None.
+        attach: Whether words that are punctuation or a clitic touch the word beside them, as `spaced` says.
 
     Returns:
         The texts, in the order of their first rows.
@@ -60,34 +62,40 @@ def read_texts_of_rows(
             "put any other string into the words",
             argument="join",
         )
+    if attach and not join:
+        raise BadValue(
+            "expected white space between words, got an empty string and attach",
+            "leave out attach",
+            argument="join",
+        )
     if not rows:
         raise BadValue("expected at least one row, got none", "pass a table with rows", argument="table")
     groups: dict[tuple[Any, ...], list[int]] = {}
     for n, row in enumerate(rows):
         groups.setdefault(tuple(_value(row, name, n) for name in fields.item), []).append(n)
-    return [_joined(rows, group, fields, join, given) for group in groups.values()]
+    return [_joined(rows, group, fields, join, given, attach) for group in groups.values()]
 
 
 def _joined(
-    rows: Sequence[Row], group: list[int], fields: StimulusFields, join: str, given: str
+    rows: Sequence[Row], group: list[int], fields: StimulusFields, join: str, given: str, attach: bool
 ) -> StimulusText:
     places = _in_order(rows, group, fields) if fields.order else _in_rows(rows, group, fields)
-    text = ""
+    words = [str(_value(rows[place[0]], fields.word, place[0])) for place in places]
+    if join:
+        words = [w.strip() for w in words]
+        places, words = [p for p, w in zip(places, words) if w], [w for w in words if w]
+    prefix = _prefix(rows, group, fields.given) if fields.given else given
+    spaces = spaced(words) if attach else [k > 0 for k in range(len(words))]
+    text = join if words and prefix and not prefix[-1].isspace() else ""
     regions: list[tuple[int, int]] = []
     held: list[tuple[int, ...]] = []
-    prefix = _prefix(rows, group, fields.given) if fields.given else given
-    lead = join if prefix and not prefix[-1].isspace() else ""
-    for place in places:
-        word = str(_value(rows[place[0]], fields.word, place[0]))
-        bare = word.strip()
-        between = lead if not regions else join
-        if bare:
-            text += between + (bare if join else word)
-            end = len(text) if join else len(text) - (len(word) - len(word.rstrip()))
-            regions.append((end - len(bare), end))
+    for place, word, space in zip(places, words, spaces):
+        text += join if space else ""
+        if bare := word.strip():
+            start = len(text) + len(word) - len(word.lstrip())
+            regions.append((start, start + len(bare)))
             held.append(tuple(place))
-        elif not join:
-            text += word
+        text += word
     return StimulusText(text, prefix, tuple(regions), tuple(held))
 
 

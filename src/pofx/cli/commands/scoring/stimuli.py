@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pofx.stimuli.regions import MeasuredText
     from pofx.stimuli.stimulus_fields import StimulusFields
     from pofx.stimuli.stimulus_table import StimulusTable
+    from pofx.stimuli.stimulus_texts import StimulusText
 
 
 @click.command(cls=Verb, short_help="Give the surprisal of the word or region in each row of a table.")
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
     default=" ",
     metavar="TEXT",
     help="The white space between two words; '' where words hold their own spaces or need none.  [default: one space]",
+)
+@click.option(
+    "--attach",
+    is_flag=True,
+    help="Let words that are punctuation (',' or ')') or a clitic (n't, 's) touch the word beside them.",
 )
 @arguments.given_option
 @click.option("--given-field", metavar="NAME", help="Condition each text on the prefix in this column.")
@@ -84,6 +90,7 @@ def command(
     item_fields: tuple[str, ...],
     order_field: str | None,
     join: str,
+    attach: bool,
     given: str,
     given_field: str | None,
     previous: int,
@@ -118,7 +125,9 @@ def command(
 
         target_of(out)
     table, fields = _read(file, layout, word_field, item_fields, order_field, given_field)
-    texts = read_texts_of_rows(table.rows, fields, join, given)
+    texts = read_texts_of_rows(table.rows, fields, join, given, attach)
+    if not attach and join:
+        _warn_of_punctuation(texts)
     measured: dict[str, tuple[MeasuredText | PofxError, ...]] = {}
     for name, options in models.items():
         lm = options.load() if len(models) == 1 else options.load_with_stand_ins()
@@ -158,6 +167,21 @@ def _read(
 
     table = read_whole_table(layout.records((file,), ignore), text_of)
     return table, find_fields(table.names, word, items or None, order, given)
+
+
+def _warn_of_punctuation(texts: Sequence[StimulusText]) -> None:
+    """Say how many words are punctuation alone, and so stand after a space, where no author writes a space."""
+    from pofx.stimuli.spaces import spaced
+    from pofx.units import count_noun
+
+    words = [[t.text[lo:hi] for lo, hi in t.regions] for t in texts]
+    apart = sum(spaced(w)[1:].count(False) for w in words)
+    if apart:
+        click.echo(
+            f"pofx: warning: expected no space before punctuation and clitics, got {count_noun(apart, 'word')} after a space; join them without "
+            "a space (--attach)",
+            err=True,
+        )
 
 
 def _give(
