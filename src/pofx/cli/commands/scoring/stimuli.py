@@ -178,8 +178,8 @@ def _warn_of_punctuation(texts: Sequence[StimulusText]) -> None:
     apart = sum(spaced(w)[1:].count(False) for w in words)
     if apart:
         click.echo(
-            f"pofx: warning: expected no space before punctuation and clitics, got {count_noun(apart, 'word')} after a space; join them without "
-            "a space (--attach)",
+            "pofx: warning: expected no space before punctuation and clitics, got "
+            f"{count_noun(apart, 'word')} after a space; join them without a space (--attach)",
             err=True,
         )
 
