@@ -17,6 +17,7 @@ import pofx
 import pofx.jobs.sharded.part as part
 from pofx.jobs.job import Job
 from pofx.jobs.score_rows import ScoreRows
+from pofx.models.transformer.workers.on_ray import RayHelper
 
 STRUCK = "teeth that eat"
 
@@ -113,3 +114,12 @@ def full_disk() -> None:
     """No file of this process may have more bytes than the mark of an attempt, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16, resource.RLIM_INFINITY))
+
+
+class LateHelper(RayHelper):
+    """An actor of a fit that dies before it meets the others, if it is the last."""
+
+    def take_part(self, rank: int, size: int, host: str, port: int) -> None:
+        if rank == size - 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().take_part(rank, size, host, port)

@@ -14,6 +14,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from cluster_toys import LateHelper  # noqa: E402
+
 import pofx  # noqa: E402
 from pofx.errors import BadValue  # noqa: E402
 from pofx.models.transformer.fit_state import FitProgress  # noqa: E402
@@ -100,6 +102,17 @@ def cluster_cpus() -> float:
     import ray
 
     return float(ray.available_resources().get("CPU", 0))
+
+
+# gloo itself would wait ten minutes for the dead actor.
+@pytest.mark.timeout(200)
+def test_an_actor_that_dies_before_all_have_met_is_named(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_ray, "RayHelper", LateHelper)
+    said = r"^workers: expected 3 processes that meet, got worker 3 of 3 \(node .*, process \d+\), which died; run"
+    with pytest.raises(BadValue, match=said):
+        fit(3, ray=cluster.address)
 
 
 def command(out: Path, *options: str) -> list[str]:

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pofx.errors import require
+from pofx.errors import BadValue, require
 
 require("torch", "torch", "fitting a transformer")
 
 import torch.distributed as torch_distributed
 
-from pofx.models.transformer.workers.group import Group
+from pofx.models.transformer.workers.group import Group, LostWorker, first_sentence
 
 dist: Any = torch_distributed  # torch's own annotations leave out most of what it documents
 
@@ -22,6 +24,8 @@ dist: Any = torch_distributed  # torch's own annotations leave out most of what 
 PATIENCE = timedelta(minutes=10)
 # A process that was told to end gets so many seconds before it is killed.
 LAST_WORDS = 10.0
+# Until all processes have met, so many seconds pass between two looks for a process that has ended.
+_LOOK = 0.2
 
 
 def no_answer(cause: str) -> str:
@@ -58,3 +62,45 @@ def join(store: Any, rank: int, size: int, address: str) -> Group:
     group = Group(dist.ProcessGroupGloo(store, rank, size, options), rank, size)
     group.any(False)
     return group
+
+
+def meet(
+    joining: Callable[[], Group], size: int, is_lost: Callable[[], bool], describe_loss: Callable[[str], str]
+) -> Group:
+    """Join the other processes as process 0, and give up as soon as one of them has ended.
+
+    Until all have joined, gloo does not see that a process has ended, and waits for `PATIENCE`. So gloo waits in a thread,
+    which ends with this process, or after `PATIENCE`.
+
+    Args:
+        joining: Joins the processes, as `join` does.
+        size: The number of processes.
+        is_lost: Returns whether another process has ended.
+        describe_loss: As in `Crew`.
+
+    Returns:
+        The group.
+
+    Raises:
+        BadValue: Another process ended.
+    """
+    future: Future[Group] = Future()
+    threading.Thread(target=_settle, args=(future, joining), daemon=True).start()
+    try:
+        while not wait([future], _LOOK).done:
+            if is_lost():
+                raise LostWorker("a process ended before all had met")
+        return future.result()
+    except (LostWorker, RuntimeError) as e:
+        raise BadValue(
+            f"expected {size} processes that meet, got {describe_loss(first_sentence(str(e)))}",
+            "run the fit again, with fewer workers if memory ran short",
+            argument="workers",
+        ) from None
+
+
+def _settle(future: Future[Group], joining: Callable[[], Group]) -> None:
+    try:
+        future.set_result(joining())
+    except BaseException as e:
+        future.set_exception(e)

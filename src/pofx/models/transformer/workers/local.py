@@ -21,7 +21,7 @@ from pofx.errors import BadValue, require
 
 require("torch", "torch", "fitting a transformer")
 
-from pofx.models.transformer.workers.crew import LAST_WORDS, Crew, dist, join, no_answer
+from pofx.models.transformer.workers.crew import LAST_WORDS, Crew, dist, join, meet, no_answer
 from pofx.models.transformer.workers.group import Group
 
 _HELPER = "from pofx.models.transformer.workers.helper import main; main()"
@@ -65,7 +65,7 @@ def local_crew(workers: int) -> Iterator[Crew]:
         The group.
 
     Raises:
-        BadValue: A process ended before the fit began.
+        BadValue: A process ended before all had met.
     """
     with ExitStack() as ended, one_thread():
         # A directory of this user alone. Nothing needs it once all processes have met, so a death later leaves nothing.
@@ -77,7 +77,12 @@ def local_crew(workers: int) -> Iterator[Crew]:
             errors = ended.enter_context(tempfile.TemporaryFile())
             helpers.append(_Helper(rank, _start(rank, workers, directory, errors), errors))
         _await_ready(helpers)
-        group = join_local(0, workers, directory)
+        group = meet(
+            lambda: join_local(0, workers, directory),
+            workers,
+            lambda: any(h.process.poll() is not None for h in helpers),
+            lambda cause: _describe_loss(helpers, cause),
+        )
         shutil.rmtree(directory, ignore_errors=True)
         yield Crew(group, lambda cause: _describe_loss(helpers, cause))
         with suppress(subprocess.TimeoutExpired):

@@ -17,7 +17,7 @@ from pofx.ray_session import LOCAL, ray_session
 
 require("torch", "torch", "fitting a transformer")
 
-from pofx.models.transformer.workers.crew import LAST_WORDS, PATIENCE, Crew, dist, join, no_answer
+from pofx.models.transformer.workers.crew import LAST_WORDS, PATIENCE, Crew, dist, join, meet, no_answer
 from pofx.models.transformer.workers.group import Group, LostWorker
 
 # A cluster gets so many seconds to free the CPUs of all actors together.
@@ -61,7 +61,7 @@ def ray_crew(workers: int, address: str) -> Iterator[Crew]:
         The group.
 
     Raises:
-        BadValue: The cluster has too few free CPUs.
+        BadValue: The cluster has too few free CPUs, or an actor ended before all had met.
         BadSource: There is no such cluster, or its nodes cannot take part.
         MissingExtra: Ray is missing.
     """
@@ -79,9 +79,17 @@ def ray_crew(workers: int, address: str) -> Iterator[Crew]:
             with _listen(host) as listening:
                 port = listening.getsockname()[1]
                 calls = [a.take_part.remote(rank, workers, host, port) for rank, a in enumerate(actors, 1)]
-                yield Crew(
-                    _join_first(listening, workers), lambda cause: _describe_loss(ray, calls, places, cause)
+
+                def describe(cause: str) -> str:
+                    return _describe_loss(ray, calls, places, cause)
+
+                group = meet(
+                    lambda: _join_first(listening, workers),
+                    workers,
+                    lambda: bool(ray.wait(calls, timeout=0)[0]),
+                    describe,
                 )
+                yield Crew(group, describe)
             ray.wait(calls, num_returns=len(calls), timeout=LAST_WORDS)
         finally:
             for actor in actors:
