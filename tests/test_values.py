@@ -88,6 +88,13 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
         lambda v: pofx.compare(np.ones(3, dtype=bool), np.zeros(3, dtype=bool), v),
         "whole",
     ),
+    **{
+        ("predictive_power", name): (
+            lambda v, name=name: pofx.predictive_power([{"item": 1}], "ms", **{name: v}),
+            "whole",
+        )
+        for name in ("folds", "seed")
+    },
     ("measure_stimuli", "previous"): (
         lambda v: pofx.measure_stimuli(LM, [{"item": 1, "word": "ab"}], previous=v),
         "whole",
@@ -169,7 +176,7 @@ MADE = {
     "Marginal",
 }
 MADE |= {"MixturePosterior", "Next", "Outcome", "Scored", "State", "Terms", "Trace", "Word", "Worded"}
-MADE |= {"Scorer", "QualityFilter", "Judgement", "Comparison", "Difference"}
+MADE |= {"PredictivePower", "Scorer", "QualityFilter", "Judgement", "Comparison", "Difference"}
 # A mapping of tokens to ids is checked as a vocabulary is; regions of `words` are checked as spans of its texts. The
 # functions of `from_callable` take and return numbers.
 ELSEWHERE = {("SubwordVocab", "vocab"), ("words", "units")}

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.terms import Terms
     from pofx.queries.words.words import Word, Worded, words
     from pofx.report.progress import ProgressBar
+    from pofx.stimuli.predictive_power import PredictivePower, predictive_power
     from pofx.stimuli.stimulus_table import StimulusTable, measure_stimuli
     from pofx.transforms.bytewise.bytewise import bytewise
     from pofx.transforms.deterministic import deterministic
@@ -138,6 +139,7 @@ _HOMES = {
     "models.saving": "save",
     "vocab.subwords": "SubwordVocab",
     "lm.trace": "Trace Want",
+    "stimuli.predictive_power": "PredictivePower predictive_power",
     "stimuli.stimulus_table": "StimulusTable measure_stimuli",
     "transforms.bytewise.bytewise": "bytewise",
     "transforms.deterministic": "deterministic",
@@ -239,6 +241,8 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "NgramSpec",
     "TransformerSpec",
     "save",
+    "PredictivePower",
+    "predictive_power",
     "StimulusTable",
     "measure_stimuli",
     "SubwordVocab",

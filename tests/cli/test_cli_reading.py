@@ -71,9 +71,13 @@ def test_the_options_are_the_same_in_every_verb_that_reads_documents() -> None:
         "filter",
         "evaluate",
         "stimuli",
+        "reading",
     }
-    # A row of `evaluate` or of `stimuli` is no text.
-    of_texts = {"evaluate": {"field", "split", "separator"}, "stimuli": {"field", "split", "separator", "id"}}
+    # A row of these verbs is no text.
+    of_texts = {
+        "evaluate": {"field", "split", "separator"},
+        **{verb: {"field", "split", "separator", "id"} for verb in ("stimuli", "reading")},
+    }
     for name in readers:
         wanted = names - of_texts.get(name.split()[0], set())
         assert wanted <= {p.name for p in commands()[name].params}, name

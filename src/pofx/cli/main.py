@@ -21,6 +21,7 @@ VERBS = {
     "score": "Give the log-probability of texts, term by term.",
     "words": "Give the surprisal of each word; the sum is that of the text.",
     "stimuli": "Give the surprisal of the word or region in each row of a table.",
+    "reading": "Measure how well surprisals predict reading times.",
     "marginal": "Give the probability of a string, summed over all its tokenisations.",
     "next": "List what may come next: words, characters, bytes or tokens.",
     "sample": "Draw texts from a model.",
@@ -48,7 +49,7 @@ VERBS = {
 # The room of each verb's file below pofx.cli.commands.
 ROOMS = {
     "models": ("fit", "audit", "models", "cache", "demo"),
-    "scoring": ("score", "words", "stimuli", "marginal", "next", "posterior", "evaluate", "diff"),
+    "scoring": ("score", "words", "stimuli", "reading", "marginal", "next", "posterior", "evaluate", "diff"),
     "strings": ("sample", "infill", "condition", "compress", "decompress"),
     "corpora": ("corpus", "classify", "filter"),
     "jobs": ("jobs", "verify"),

@@ -30,12 +30,13 @@ class WholeTable:
     rows: tuple[Mapping[str, Any], ...]
 
 
-def read_whole_table(records: Records, text_of: Callable[[Sequence[str]], str]) -> WholeTable:
+def read_whole_table(records: Records, text_of: Callable[[Sequence[str]], str] | None = None) -> WholeTable:
     """Read all columns of the only file of `records`.
 
     Args:
         records: The file, and how it is read. Its field and its kept fields are replaced.
-        text_of: A function of the names of all columns, which returns the name of a column of strings.
+        text_of: A function of the names of all columns, which returns the name of a column of strings; None for the first
+            column of strings.
 
     Returns:
         The table, in memory.
@@ -52,15 +53,10 @@ def read_whole_table(records: Records, text_of: Callable[[Sequence[str]], str]) 
             f"{source.name}: expected a file that can be read twice, got a stream",
             "save the stream to a file",
         )
-    names = column_names(source, records.layout)
-    if len(set(names)) < len(names):
-        twice = next(n for n in names if names.count(n) > 1)
-        raise BadSource(
-            f"{source.name}: expected columns of different names, got {twice!r:.60} twice",
-            "rename one of the columns",
-        )
+    strings = _columns(source, records.layout)
+    names = list(strings)
     layout = DocumentLayout(
-        text_of(names),
+        _first_strings(source, strings) if text_of is None else text_of(names),
         keep=tuple(names),
         delimiter=records.layout.delimiter,
         quoting=records.layout.quoting,
@@ -71,50 +67,80 @@ def read_whole_table(records: Records, text_of: Callable[[Sequence[str]], str]) 
     return WholeTable(tuple(names), tuple(dict(zip(names, found.kept)) for found in read))
 
 
-def column_names(source: Source, layout: DocumentLayout) -> list[str]:
-    """Return the names of all columns of a file, in order; of JSON, the fields of all objects, as they first occur.
+def _columns(source: Source, layout: DocumentLayout) -> dict[str, bool]:
+    """Return the names of all columns of a file, in order, and whether each holds strings alone.
 
     Raises:
-        BadSource: The file has no columns, or is at fault itself.
+        BadSource: The file has no columns, has a column twice, or is at fault itself.
     """
-    found: list[str] = []
+    found: list[tuple[str, bool]] = []
     if source.format in ("csv", "tsv"):
         with open_text(source, layout.encoding, layout.limits) as stream:
-            found = read_header(source.name, stream, layout, source.format.upper())
+            header = read_header(source.name, stream, layout, source.format.upper())
+            found = [(name, True) for name in header]
     elif source.format == "parquet":
-        parquet = require("pyarrow.parquet", "data", f"reading {source.name}")
-        with open_text(source, layout.encoding, layout.limits) as stream:
-            try:
-                found = list(parquet.ParquetFile(stream).schema_arrow.names)
-            except (require("pyarrow", "data", "Parquet").ArrowException, OSError):
-                found = []  # the reader says what is wrong with the file
+        found = _columns_of_parquet(source, layout)
     elif source.format in ("jsonl", "json"):
         names = _Names()
         for _ in rows(source, layout, names):
             pass
-        found = list(names.found)
+        found = list(names.strings.items())
     if not found:
+        got = "text" if source.format == "txt" else "no columns"
         raise BadSource(
-            f"{source.name}: expected a table (csv, tsv, jsonl, json, parquet) with columns, got {_got(source)}",
+            f"{source.name}: expected a table (csv, tsv, jsonl, json, parquet) with columns, got {got}",
             "name a table",
         )
-    return found
+    out = dict(found)
+    if len(out) < len(found):
+        names_ = [name for name, _ in found]
+        twice = next(n for n in names_ if names_.count(n) > 1)
+        raise BadSource(
+            f"{source.name}: expected columns of different names, got {twice!r:.60} twice",
+            "rename one of the columns",
+        )
+    return out
+
+
+def _columns_of_parquet(source: Source, layout: DocumentLayout) -> list[tuple[str, bool]]:
+    arrow = require("pyarrow", "data", f"reading {source.name}")
+    parquet = require("pyarrow.parquet", "data", f"reading {source.name}")
+    with open_text(source, layout.encoding, layout.limits) as stream:
+        try:
+            schema = parquet.ParquetFile(stream).schema_arrow
+        except (arrow.ArrowException, OSError) as e:
+            raise BadSource(
+                f"{source.name}: expected a whole Parquet file, got: {str(e).splitlines()[0]}",
+                "fetch or write it again",
+            ) from None
+    texts = (arrow.types.is_string, arrow.types.is_large_string)
+    return [(field.name, any(is_text(field.type) for is_text in texts)) for field in schema]
+
+
+def _first_strings(source: Source, strings: Mapping[str, bool]) -> str:
+    name = next((n for n, holds in strings.items() if holds), None)
+    if name is None:
+        raise BadSource(
+            f"{source.name}: expected a column of strings, got none", "keep the column of the words"
+        )
+    return name
 
 
 class _Names(FieldSearch):
-    """The names of the fields of all objects; the search changes with each object."""
+    """The names of the fields of all objects, and whether each holds strings alone; the search changes with each object."""
 
     def __init__(self) -> None:
         super().__init__({"": ("", "")})  # a search that lacks a field is told of each object
-        self.found: dict[str, None] = {}
+        self.strings: dict[str, bool] = {}
+        self._seen = 0
 
     def note(self, record: Mapping[str, Any]) -> None:
         """Note the fields of one object."""
-        self.found.update(dict.fromkeys(record))
-
-
-def _got(source: Source) -> str:
-    return "no columns" if source.format != "txt" else "text"
+        for name, value in record.items():
+            self.strings[name] = isinstance(value, str) and self.strings.get(name, not self._seen)
+        for name in self.strings.keys() - record.keys():
+            self.strings[name] = False
+        self._seen += 1
 
 
 def _refuse(bad: BadRow) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pofx.queries.sample import Draw
     from pofx.queries.scoring.score import Scored
     from pofx.queries.words.words import Worded
+    from pofx.stimuli.predictive_power import PredictivePower
     from pofx.stimuli.stimulus_table import StimulusTable
 
 # The longest line, characters, which a terminal of 100 columns shows unbroken.
@@ -262,6 +263,14 @@ def _stimuli(s: StimulusTable) -> tuple[Parts]:
     return ([count_noun(rows, "row"), count_noun(len(s.texts), "text"), *models],)
 
 
+def _power(p: PredictivePower) -> tuple[Parts]:
+    named = [
+        f"{m.name + ' ' if m.name else ''}Δ = {significant_digits(m.gain, 3)} nats a row"
+        for m in p.models[:FEW]
+    ]
+    return ([*named, count_noun(p.rows, "row"), count_noun(p.n_items, "item")],)
+
+
 def _learning_curve(c: Any) -> tuple[Parts]:
     # The record is a `LearningCurve`, whose module belongs to a family, so `report` must not import its type.
     found = c.validation_bits_per_byte
@@ -300,6 +309,7 @@ _LINES: dict[str, Callable[[Any], tuple[Parts] | tuple[Parts, str | bytes] | Non
     "pofx.classification.joint.Joint": _joint,
     "pofx.evaluation.choice_report.ChoiceReport": _choices,
     "pofx.evaluation.pairs.PairReport": _pairs,
+    "pofx.stimuli.predictive_power.PredictivePower": _power,
     "pofx.stimuli.stimulus_table.StimulusTable": _stimuli,
     "pofx.queries.difference.diff.Difference": _difference,
     "pofx.models.transformer.learning_curve.LearningCurve": _learning_curve,

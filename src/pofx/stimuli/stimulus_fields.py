@@ -54,27 +54,45 @@ def find_fields(
 
     Right: `find_fields(["item", "zone", "word"])`. Wrong: `find_fields(["Satz", "Wort"])`, since these names are unknown.
     """
-    items = () if item is None else (item,) if isinstance(item, str) else tuple(item)
-    if item is not None and not items:
-        raise BadValue("expected at least one column, got none", "name a column", argument="item")
-    for argument, named in (
-        ("word", word),
-        ("order", order),
-        ("given_field", given),
-        *(("item", i) for i in items),
-    ):
-        if named is not None and named not in names:
-            raise BadValue(
-                f"expected a column of the table, got {named!r:.60}",
-                f"name one of {_shown(names)}",
-                argument=Argument(argument, f"--{argument.replace('_', '-')}"),
-            )
+    for argument, named in (("word", word), ("order", order), ("given_field", given)):
+        if named is not None:
+            check_column(names, named, argument)
     own_word = word or _known(names, WORDS) or _refuse("word", WORDS, names)
-    if not items:
-        conditions = _known(names, CONDITIONS, own_word)
-        first = _known(names, ITEMS, own_word) or _refuse("item", ITEMS, names)
-        items = (first,) if conditions is None else (first, conditions)
+    items = find_items(names, item, own_word)
     return StimulusFields(own_word, items, order or _known(names, ORDERS, own_word, *items), given)
+
+
+def find_items(names: Sequence[str], item: str | Sequence[str] | None = None, *taken: str) -> tuple[str, ...]:
+    """Find the columns that name a text.
+
+    Args:
+        names: The names of all columns.
+        item: The column or columns that the caller names; None for the first known name, and a column of conditions.
+        *taken: Columns with another task.
+
+    Raises:
+        BadValue: A column is missing, or no column has a known name.
+    """
+    if item is None:
+        conditions = _known(names, CONDITIONS, *taken)
+        first = _known(names, ITEMS, *taken) or _refuse("item", ITEMS, names)
+        return (first,) if conditions is None else (first, conditions)
+    items = (item,) if isinstance(item, str) else tuple(item)
+    if not items:
+        raise BadValue("expected at least one column, got none", "name a column", argument="item")
+    for name in items:
+        check_column(names, name, "item")
+    return items
+
+
+def check_column(names: Sequence[str], name: str, argument: str, option: str = "") -> None:
+    """Raise `BadValue`, which names the argument and its option, if a column is missing."""
+    if name not in names:
+        raise BadValue(
+            f"expected a column of the table, got {name!r:.60}",
+            f"name one of {_shown(names)}",
+            argument=Argument(argument, option or f"--{argument.replace('_', '-')}"),
+        )
 
 
 def _known(names: Sequence[str], known: Sequence[str], *taken: str) -> str | None:

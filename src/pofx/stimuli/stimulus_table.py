@@ -122,7 +122,7 @@ def measure_stimuli(
     check_bool("attach", attach)
     if given and given_field is not None:
         raise BadValue("expected given or given_field, got both", "leave one out", argument="given_field")
-    source, rows = _read(table)
+    source, rows = rows_of(table)
     names = list(dict.fromkeys(name for row in rows for name in row))
     texts = read_texts_of_rows(rows, find_fields(names, word, item, order, given_field), join, given, attach)
     lms = dict(models) if isinstance(models, Mapping) else {"": models}
@@ -215,7 +215,7 @@ def _row(r: Region, cumulative: float) -> tuple[Any, ...]:
     )
 
 
-def _read(table: Any) -> tuple[Any, list[Row]]:
+def rows_of(table: Any) -> tuple[Any, list[Row]]:
     """Return a table as it is to be kept, and its rows."""
     if hasattr(table, "__arrow_c_stream__"):
         kept = require("pyarrow", "data", "a table of Arrow").table(table)
