@@ -37,7 +37,7 @@ test-server: install
 
 # The clients ask a server of tiny models, offline: their numbers are those of pofx.
 test-clients: install .venv-clients/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients tests/server/clients
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m clients tests/server/clients tests/evaluation
 
 # Ray and PyTorch, in a Python of their own of 1.3 GB, which no other test needs.
 .venv-ray/.installed: pyproject.toml constraints.txt

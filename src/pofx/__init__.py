@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from pofx.evaluation.choices import evaluate_choices
     from pofx.evaluation.comparison import Comparison, compare
     from pofx.evaluation.items import ChoiceItem, Pair
+    from pofx.evaluation.lm_eval.prompts import read_task
+    from pofx.evaluation.lm_eval.report import TaskReport, evaluate_task
     from pofx.evaluation.pairs import PairReport, evaluate_pairs
     from pofx.filtering.files import load_filter, save_filter
     from pofx.filtering.fitting import fit_filter
@@ -102,6 +104,8 @@ _HOMES = {
     "evaluation.choices": "evaluate_choices",
     "evaluation.comparison": "Comparison compare",
     "evaluation.items": "ChoiceItem Pair",
+    "evaluation.lm_eval.prompts": "read_task",
+    "evaluation.lm_eval.report": "TaskReport evaluate_task",
     "evaluation.pairs": "PairReport evaluate_pairs",
     "filtering.files": "load_filter save_filter",
     "filtering.fitting": "fit_filter",
@@ -176,7 +180,10 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "split_documents",
     "cross_fit",
     "ChoiceReport",
+    "TaskReport",
     "evaluate_choices",
+    "evaluate_task",
+    "read_task",
     "Comparison",
     "compare",
     "ChoiceItem",

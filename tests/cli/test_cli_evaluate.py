@@ -87,6 +87,34 @@ def test_bad_rows_are_named_and_the_others_counted(here: Path, run: Callable[...
     assert "q.jsonl:5" in ran.err
 
 
+def test_a_task_of_lm_eval_and_its_numbers(here: Path, run: Callable[..., Ran]) -> None:
+    (here / "task.yaml").write_text(
+        "task: mine\ndataset_path: json\ndataset_kwargs: {data_files: {test: q.jsonl}}\ntest_split: test\n"
+        "output_type: multiple_choice\ndoc_to_text: context\ndoc_to_choice: choices\ndoc_to_target: label\n"
+    )
+    lm = pofx.load(here / "model")
+    own = evaluate_choices(lm, ITEMS)
+    log_p = [s.values("log-p", False) for s in own.items]
+    # lm-eval divides by characters, and here a character is a byte.
+    right = own.rules[0].right, own.rules[1].right
+    for file in ("task.yaml", "q.jsonl"):
+        ran = run(
+            "evaluate", file, "-m", "model", "--as", "lm-eval", "--json", "-o", "rows.csv", "--overwrite"
+        )
+        assert ran.code == 0, ran.err
+        metrics = json.loads(ran.out)["metrics"]
+        assert (metrics["acc"]["value"], metrics["acc_norm"]["value"]) == tuple(r / len(ITEMS) for r in right)
+        with (here / "rows.csv").open() as f:
+            rows = list(csv.DictReader(f))
+        assert [float(r["lm_eval_nats"]) for r in rows] == pytest.approx([x for k in log_p for x in k])  # type: ignore[union-attr]
+    plain = run("evaluate", "task.yaml", "-m", "model", "--json")
+    assert json.loads(plain.out)["rules"]["log-p"]["right"] == own.rules[0].right
+    shown = run("evaluate", "task.yaml", "-m", "model", "--as", "lm-eval", "--against", "other")
+    for word in ("task         mine", "lm-eval", "acc_norm", "answers", "McNemar"):
+        assert word in shown.out
+    assert run("evaluate", "blimp.jsonl", "-m", "model", "--as", "lm-eval").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -99,6 +127,9 @@ def test_bad_rows_are_named_and_the_others_counted(here: Path, run: Callable[...
         (["q.jsonl", "--begins"], "--begins: expected only with pairs"),
         (["blimp.jsonl", "--between", "x"], "--between: expected only with choices"),
         (["q.jsonl", "--items", "pairs"], "good"),
+        (["q.jsonl", "--as", "lm-eval", "--eos"], "--eos: expected without --as"),
+        (["task.yaml", "--items", "pairs"], "--items: expected only with rows"),
+        (["task.yaml", "q.jsonl"], "expected one task of lm-eval, got 2 files"),
         (["q.jsonl", "-o", "q.jsonl"], "q.jsonl"),
     ],
 )
@@ -106,6 +137,10 @@ def test_refusals_say_what_to_do(
     here: Path, run: Callable[..., Ran], arguments: list[str], said: str
 ) -> None:
     (here / "a.jsonl").write_text('{"a": 1}\n')
+    (here / "task.yaml").write_text(
+        "dataset_path: json\ndataset_kwargs: {data_files: q.jsonl}\ntest_split: train\noutput_type: multiple_choice\n"
+        "doc_to_text: context\ndoc_to_choice: choices\ndoc_to_target: label\n"
+    )
     ran = run("evaluate", *arguments, "-m", "model")
     assert ran.code == 2
     assert said in ran.err

@@ -8,12 +8,31 @@ from typing import Any
 
 from pofx.evaluation.choice_report import ChoiceReport
 from pofx.evaluation.comparison import Comparison
+from pofx.evaluation.lm_eval.report import TaskReport
 from pofx.evaluation.pairs import PairReport
 
 
 def evaluation_of_items(report: ChoiceReport | PairReport) -> dict[str, Any]:
     """Return the record of a report, without its items."""
     return _pairs(report) if isinstance(report, PairReport) else _choices(report)
+
+
+def task_record(report: TaskReport) -> dict[str, Any]:
+    """Return the record of lm-eval's numbers for a task, without its rows."""
+    return {
+        "task": report.task.name,
+        "output": report.task.output,
+        "items": len(report.scores),
+        "metrics": {m.name: {"value": m.value, "error": m.error, "pofx": m.own} for m in report.metrics},
+        "left_out": list(report.task.left_out),
+        "prefix": report.prefix,
+        "strings": report.strings,
+        "across": report.across,
+        "cut": report.cut,
+        "changes": report.changes,
+        "no_own": report.no_own,
+        "terms": asdict(report.terms),
+    }
 
 
 def comparison_record(names: Sequence[str], found: Comparison) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pofx.errors import Advice, BadValue, NoEOS, TooLong
 from pofx.lm.model import LM
+from pofx.queries.scoring.peer_marks import Marks, marks_of
 from pofx.queries.scoring.peer_rules import PEERS, STATISTIC_NAMES, PeerRule, Statistic
 from pofx.transforms.with_begin import token_name
 from pofx.units import LN10
@@ -84,7 +85,7 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
         raise BadValue(
             f"expected one of {', '.join(PEERS)}, got {peer!r}", "write one of these tools", argument="peer"
         )
-    marks = _marks_of(lm)
+    marks = marks_of(lm)
     as_words = peer == "kenlm" and lm.vocab.control.unknown is not None
     # KenLM cuts a text at any white space of ASCII, and reads a word outside its vocabulary as <unk>.
     text, changed = lm.vocab.read(text)
@@ -117,35 +118,7 @@ def _unknown_note(n: int) -> str:
 # --- the tokens around a text ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Marks:
-    """The control tokens that a tokenizer puts around texts; `own` says whether the model itself puts x0 before a text."""
-
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    begin: int | None
-    end: int | None
-    own: bool
-
-
-def _marks_of(lm: LM) -> _Marks:
-    if lm.bare() is None:
-        # The tokenizer.json of a model of pofx's own puts x0 before every text.
-        x0 = lm.begin.id if lm.begin.id is not None else lm.vocab.size
-        return _Marks((x0,), (), x0, lm.vocab.end, own=True)
-    # An id has one role, and "bos" comes first. So the vocabulary names an EOS that is also BOS, as in GPT-2.
-    control = lm.vocab.control
-    roles = dict(control.candidates)
-    return _Marks(
-        control.adds_before,
-        control.adds_after,
-        roles.get("bos"),
-        roles.get("eos", lm.vocab.end),
-        own=False,
-    )
-
-
-def _tokens_around(marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _tokens_around(marks: Marks, peer: str, rule: PeerRule) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the tokens that the tool puts before and after the tokens of a text."""
     if rule.front == "tokenizer":
         return marks.before, marks.after
@@ -175,7 +148,7 @@ def _tokens_around(marks: _Marks, peer: str, rule: PeerRule) -> tuple[tuple[int,
 
 def _score_whole(
     lm: LM,
-    marks: _Marks,
+    marks: Marks,
     before: tuple[int, ...],
     ids: list[int],
     after: tuple[int, ...],
@@ -201,7 +174,7 @@ def _score_whole(
     return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, rule.sum, tuple(terms), note)
 
 
-def _score_chunks(lm: LM, marks: _Marks, ids: list[int], peer: str, rule: PeerRule, size: int) -> PeerScore:
+def _score_chunks(lm: LM, marks: Marks, ids: list[int], peer: str, rule: PeerRule, size: int) -> PeerScore:
     """Return the number of a tool that cuts texts into chunks without overlap.
 
     The tokens of the second half of each chunk count, given the tokens before them in the chunk.
@@ -245,7 +218,7 @@ def _summarise(nats: Sequence[float], how: Statistic) -> float:
     return math.exp(-mean) if -mean < 700 else math.inf  # the largest float is near exp(709)
 
 
-def _log_probs(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str) -> list[float]:
+def _log_probs(lm: LM, marks: Marks, path: Sequence[int], skip: int, peer: str) -> list[float]:
     """Return log p of path[skip:], each token given all earlier tokens of the path, nats; path[0] may be x0."""
     if len(path) <= skip:
         return []
@@ -262,13 +235,13 @@ def _log_probs(lm: LM, marks: _Marks, path: Sequence[int], skip: int, peer: str)
     return [float(x) for x in trace.logp[0]]
 
 
-def _fits_window(lm: LM, marks: _Marks, n: int) -> bool:
+def _fits_window(lm: LM, marks: Marks, n: int) -> bool:
     """Return whether a path of n tokens, whose last token is no input, fits one window; True for a model fitted here."""
     core = None if marks.own else lm.bare()
     return core is None or core.context is None or n <= core.context + 1
 
 
-def _show_token(lm: LM, i: int, marks: _Marks | None = None) -> str:
+def _show_token(lm: LM, i: int, marks: Marks | None = None) -> str:
     """Return a token in printable form; a control token has the name that its tokenizer declares."""
     if marks is not None and marks.own and i == marks.begin:
         return lm.begin.text or "x0"

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.commands.scoring.evaluate_tasks import evaluate_as_peer, read_task_named, refuse_with_task
 from pofx.cli.options import arguments
 from pofx.cli.options.item_files import ItemFiles, item_options
 from pofx.cli.options.layout import row_options
 from pofx.cli.options.model import ModelOptions, model_options
 from pofx.cli.options.written import Verb, Written
-from pofx.cli.output.table_file import write_table
+from pofx.cli.output.report_rows import write_reports
 from pofx.cli.output.terms import print_line
 
 if TYPE_CHECKING:
@@ -53,6 +54,12 @@ if TYPE_CHECKING:
     help="pairs: also judge behind each other candidate for x0 of a pretrained model.",
 )
 @click.option("--given", default="", metavar="TEXT", help="pairs: condition both texts on this prefix.")
+@click.option(
+    "--as",
+    "peer",
+    type=click.Choice(["lm-eval"]),
+    help="Show the numbers that lm-eval computes, beside pofx's for the same strings.",
+)
 @arguments.boundary_option
 @click.option(
     "-o",
@@ -73,6 +80,7 @@ def command(
     neutral: str | None,
     begins: bool,
     given: str,
+    peer: str | None,
     boundary: JoinRequest,
     out: str | None,
     item_files: ItemFiles,
@@ -82,22 +90,31 @@ def command(
     """Let a model choose among continuations of a context, or between the two texts of minimal pairs.
 
     A row of FILES is a question (context, choices, label) or a pair (good, bad). A choice is answered by log P(choice |
-    context); per-byte, per-token and pmi are shown beside it. Exit code 1 if some rows hold no item.
+    context); per-byte, per-token and pmi are shown beside it. A .yaml file is a task of lm-eval with local data files, from
+    which no code runs. Exit code 1 if some rows hold no item.
 
     \b
     pofx evaluate questions.jsonl -m model
     pofx evaluate questions.jsonl -m model --against other
     pofx evaluate blimp/*.jsonl -m smollm2 --begin "<|endoftext|>" --begins
+    pofx evaluate task.yaml -m smollm2 --as lm-eval
     """
-    items, bad = item_files.read(files)
-    _refuse_unheeded(items)
     names = [options.name, *([] if against is None else [against])]
+    if peer is not None:
+        bad = evaluate_as_peer(files, names, item_files, options, between, out, as_json)
+        click.get_current_context().exit(int(bad > 0))
+    task = read_task_named(files)
+    items, bad = item_files.read(files) if task is None else (task.questions(), 0)
+    if task is not None:
+        refuse_with_task()
+        between = ""  # a task's own choices begin with its delimiter
+    _refuse_unheeded(items)
     reports = []
     for name in names:
         lm = replace(options, name=name).load()
         reports.append(_report(lm, items, counted, between, neutral, begins, given, boundary))
     if out is not None:
-        _write(names, reports, out)
+        write_reports(names, reports, out)
     if as_json:
         _print_json(names, reports)
     else:
@@ -135,22 +152,6 @@ def _report(
         return evaluate_pairs(lm, pairs, counted, given, begins)
     questions = [i for i in items if isinstance(i, ChoiceItem)]
     return evaluate_choices(lm, questions, bool(counted), between, neutral or "", boundary)
-
-
-def _write(names: list[str], reports: Sequence[ChoiceReport | PairReport], out: str) -> None:
-    """Write the rows of all models, each with the name of its model."""
-    from pofx.corpus.writing import Column
-
-    tables = [r.table_columns() for r in reports]
-    columns = {"model": Column("model", "text")}
-    for table in tables:
-        columns |= {c.name: Column(c.name, c.kind) for c in table if c.kind != "bytes"}
-    rows = (
-        {"model": name, **{c.name: c.cells[k] for c in table}}
-        for name, table in zip(names, tables)
-        for k in range(len(table[0].cells))
-    )
-    write_table(list(columns.values()), (dict.fromkeys(columns) | row for row in rows), out)
 
 
 def _print_json(names: list[str], reports: Sequence[Any]) -> None:
