@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,3 +56,42 @@ def test_two_models_are_needed(here: Path, run: Callable[..., Ran], names: list[
     ran = run("diff", "t.txt", *names)
     assert ran.code == 2
     assert "expected two models" in ran.err
+
+
+def test_one_begin_is_for_models_without_x0_and_two_replace_it(
+    here: Path, run: Callable[..., Ran], checkpoints: Path
+) -> None:
+    def begins(*options: str) -> list[str]:
+        ran = run("diff", "t.txt", "-m", str(checkpoints / "plain"), "-m", "model", "--json", *options)
+        assert ran.code == 0, ran.err
+        return [t["begin"] for t in json.loads(ran.out)["terms"]]
+
+    (_, own) = (t.begin for t in pofx.diff(*(pofx.load(here / n) for n in ("model", "other")), LINES).terms)
+    assert begins("--begin", "<eos>") == ["<eos>", own]
+    assert begins("--begin", "<bos>", "--begin", "") == ["<bos>", own]
+    ran = run("diff", "t.txt", "-m", str(checkpoints / "plain"), "-m", "model")
+    assert ran.code == 2
+    assert ran.err.count("how texts begin is not known") == 1
+
+
+def test_a_page_holds_the_texts_that_differ_most_under_both_models(
+    here: Path, run: Callable[..., Ran]
+) -> None:
+    found = pofx.diff(pofx.load(here / "model"), pofx.load(here / "other"), LINES)
+    ran = run("diff", "t.txt", "-m", "model", "-m", "other", "--most", "2", "--html", "page.html")
+    assert ran.code == 0
+    (data,) = re.findall(r'id="data">(.*?)</script>', (here / "page.html").read_text())
+    blocks = [b for section in json.loads(data)["sections"] for b in section["blocks"]]
+    (block,) = [b for b in blocks if b["kind"] == "comparisons"]
+    assert [t["id"] for t in block["texts"]] == [f"t.txt:{i + 1}" for i in found.most(2)]
+    for text, i in zip(block["texts"], found.most(2)):
+        assert text["a"]["total_nats"] == pytest.approx(found.log_a[i], abs=1e-10)
+        assert text["b"]["total_nats"] == pytest.approx(found.log_b[i], abs=1e-10)
+
+
+def test_no_page_and_no_record_where_no_text_can_be_compared(here: Path, run: Callable[..., Ran]) -> None:
+    (here / "t.txt").write_text("ça va\n")
+    ran = run("diff", "t.txt", "-m", "model", "-m", "chars", "--html", "page.html")
+    assert ran.code == 1
+    assert "t.txt:1" in ran.err
+    assert not (here / "page.html").exists()

@@ -30,6 +30,7 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("stimuli", "record"): "stimuli IN --word text --item text --record OUT",
     ("evaluate", "out"): "evaluate IN -o OUT",
     ("diff", "out"): "diff IN -m model -m model -o OUT",
+    ("diff", "html_path"): "diff IN -m model -m model --html OUT",
     ("corpus", "out"): "corpus IN -o OUT",
     ("corpus", "html_path"): "corpus IN --html OUT",
     ("compress", "out"): "compress IN -o OUT",

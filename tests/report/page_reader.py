@@ -114,6 +114,9 @@ def full_page(text: str | bytes = HOSTILE) -> str:
                     html.next_block(next_token(LM, text, k=3)),
                     html.posterior_block(posterior(mixture([LM, LM]), [text]), [wild, "b"]),
                     html.conditioned_block(infill(LM, "the ", " sat", n=8, max_tokens=3), "middle", text),
+                    html.comparisons_block(
+                        [(scored(text), scored(text, ENDLESS))], (wild, "b"), [html.Row(wild)]
+                    ),
                     html.evaluation_block(EVALUATION, [wild, "b"]),
                     html.corpus_block(corpus_report(TEXTS * 3, held_out=0.4)),
                 ),

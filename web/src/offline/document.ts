@@ -33,6 +33,7 @@ export type Block =
   | { kind: "words"; texts: (Named & { words: Worded; told: string })[] }
   | { kind: "next"; next: Next; told: string }
   | { kind: "posteriors"; texts: (Named & { posterior: Posterior })[] }
+  | { kind: "comparisons"; names: [string, string]; texts: (Named & { a: PageScore; b: PageScore })[] }
   | {
       kind: "conditioned";
       conditioned: Conditioned;

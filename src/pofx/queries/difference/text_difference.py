@@ -58,6 +58,12 @@ class TextDifference:
         return float(self.log_b.sum())
 
     @property
+    def difference(self) -> float:
+        """Log p_A − log p_B of the text, nats; 0 where both are impossible."""
+        a, b = self.total_a, self.total_b
+        return 0.0 if a == b else a - b
+
+    @property
     def differences(self) -> Floats:
         """Log p_A − log p_B of each region, nats, `[r]`; 0 where both are impossible."""
         return less(self.log_a, self.log_b)
@@ -96,10 +102,7 @@ def text_differences(a: LM, b: LM, texts: Sequence[str | bytes]) -> list[TextDif
         BadValue: A model normalizes texts, so that the two may read different texts.
         PofxError: The errors of `score`.
     """
-    for lm in (a, b):
-        if lm.begin.known == "none":
-            raise refuse_unconditional(lm.begin, "log p(x)")
-        refuse_normalizing(lm.vocab, "a comparison of two models")
+    refuse_incomparable(a, b)
     end = a.vocab.end is not None and b.vocab.end is not None
     out: dict[int, TextDifference] = {}
     if same_vocab(a, b):
@@ -115,6 +118,14 @@ def text_differences(a: LM, b: LM, texts: Sequence[str | bytes]) -> list[TextDif
         for i, x, y in zip(others, score(a, asked), score(b, asked)):
             out[i] = _by_bytes(x, y, end)
     return [out[i] for i in range(len(texts))]
+
+
+def refuse_incomparable(a: LM, b: LM) -> None:
+    """Raise `NoBOS` for a model without x0, and `BadValue` for a model that normalizes texts."""
+    for lm in (a, b):
+        if lm.begin.known == "none":
+            raise refuse_unconditional(lm.begin, "log p(x)")
+        refuse_normalizing(lm.vocab, "a comparison of two models")
 
 
 def less(a: Floats, b: Floats) -> Floats:

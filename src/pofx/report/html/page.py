@@ -25,6 +25,7 @@ from pofx.report.html.blocks import (
     table_section,
 )
 from pofx.report.html.curve_block import curve_block
+from pofx.report.html.difference_sections import comparisons_block, difference_sections
 from pofx.report.html.document import page
 from pofx.report.html.filter_sections import filter_sections
 from pofx.report.html.frame import fragment
@@ -61,10 +62,12 @@ __all__ = [
     "chart_block",
     "class_posterior_blocks",
     "code",
+    "comparisons_block",
     "compression_block",
     "conditioned_block",
     "corpus_block",
     "curve_block",
+    "difference_sections",
     "draws_block",
     "draws_section",
     "evaluation_block",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,15 @@ from pofx.cli.options import arguments
 from pofx.cli.options.layout import CountedDocuments, Layout, layout_options, tally
 from pofx.cli.options.model import ModelName, ModelOptions
 from pofx.cli.options.numbers import Whole
+from pofx.cli.options.pages import write_page
 from pofx.cli.options.written import Verb, Written
 from pofx.cli.output.table_file import write_table
 from pofx.cli.output.terms import print_line
 
 if TYPE_CHECKING:
+    from pofx.corpus.documents import Document
     from pofx.lm.model import LM
-    from pofx.queries.difference.diff import Gathered
+    from pofx.queries.difference.diff import Difference, Gathered
 
 
 @click.command(cls=Verb, short_help="Compare two models on the same texts.")
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     "begins",
     multiple=True,
     metavar="TOKEN",
-    help="Use TOKEN as x0: once for both models, or once for each model in their order.",
+    help="Use TOKEN as x0: once for the models without x0, or once for each model in their order, where '' keeps its x0.",
 )
 @click.option(
     "--dtype",
@@ -48,11 +52,20 @@ if TYPE_CHECKING:
     help="The dtype of pretrained weights: once for both models, or once for each; float32 by default.",
 )
 @click.option(
+    "--context", type=Whole(2), metavar="N", help="Read longer texts in overlapping windows of N tokens."
+)
+@click.option(
+    "--stride",
+    type=Whole(1),
+    metavar="N",
+    help="Tokens from the start of one window to that of the next; half a window by default.",
+)
+@click.option(
     "--most",
     type=Whole(0),
     default=10,
     show_default=True,
-    help="The number of texts, words and tokens to name on which the models differ most.",
+    help="Name so many texts, words and tokens, those on which the models differ most.",
 )
 @click.option(
     "--seed", type=Whole(0), default=0, show_default=True, help="The seed of the bootstrap of texts."
@@ -66,16 +79,20 @@ if TYPE_CHECKING:
 )
 @layout_options
 @arguments.json_option
+@arguments.html_option
 def command(
     files: tuple[str, ...],
     names: tuple[str, ...],
     begins: tuple[str, ...],
     dtypes: tuple[str, ...],
+    context: int | None,
+    stride: int | None,
     most: int,
     seed: int,
     out: str | None,
     layout: Layout,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Compare two models A and B on the same texts: log p_A(x) - log p_B(x), and KL(A||B) a token.
 
@@ -87,6 +104,7 @@ def command(
     pofx diff texts.txt -m smollm2 -m smollm2 --dtype float32 --dtype bfloat16
     """
     from pofx.queries.difference.diff import Gathered
+    from pofx.queries.difference.text_difference import refuse_incomparable
 
     if len(names) != 2:
         raise click.UsageError(f"-m: expected two models, got {len(names)}; give -m twice.")
@@ -94,28 +112,32 @@ def command(
         if len(given) > 2:
             raise click.UsageError(f"{flag}: expected at most one for each of two models, got {len(given)}.")
     lms = [
-        ModelOptions(
-            name,
-            begins[min(i, len(begins) - 1)] if begins else None,
-            None,
-            dtypes[min(i, len(dtypes) - 1)] if dtypes else "float32",
-            None,
-            None,
-            None,
-        ).load()
+        _load(
+            ModelOptions(
+                name, None, None, dtypes[i % len(dtypes)] if dtypes else "float32", context, stride, None
+            ),
+            begins,
+            i,
+        )
         for i, name in enumerate(names)
     ]
+    refuse_incomparable(lms[0], lms[1])
     found = layout.documents(files)
     gathered = Gathered(most, seed)
     bad: list[str] = []
-    rows = _compared(lms, found, gathered, bad)
+    kept = MostDifferent(most if html_path else 0)
+    rows = _compared(lms, found, gathered, bad, kept)
     if out is None:
         ids = _first_ids(rows)
     else:
         ids = []
         write_table(_columns(), _kept(rows, ids), out)
     tally(found)
+    if bad and not ids:
+        click.get_current_context().exit(1)
     record = gathered.result()
+    if html_path:  # the page is written first, since a reader that closes the pipe ends the program
+        _page(html_path, record, names, lms, ids, kept)
     if as_json:
         from pofx.report.difference_records import difference_record
         from pofx.report.json_records import dumps
@@ -139,15 +161,64 @@ def command(
         click.get_current_context().exit(1)
 
 
+def _load(options: ModelOptions, begins: tuple[str, ...], i: int) -> LM:
+    """Load model i: a --begin alone is for models without x0, and each of two replaces the x0 of its model."""
+    if len(begins) == 2:
+        return replace(options, begin=begins[i] or None).load()
+    return replace(options, begin=begins[0] if begins else None).load_with_stand_ins()
+
+
+class MostDifferent:
+    """The documents on which two models differ most, which a page shows. Local to one run.
+
+    Args:
+        most: The number of documents to keep.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._heap: list[tuple[float, int, Document]] = []
+
+    def add(self, document: Document, n: int, difference: float) -> None:
+        """Keep document n if it is among the documents with the largest |log p_A − log p_B|."""
+        heapq.heappush(self._heap, (abs(difference), -n, document))
+        if len(self._heap) > self.most:
+            heapq.heappop(self._heap)
+
+    @property
+    def documents(self) -> list[Document]:
+        """The documents, the largest difference first."""
+        return [d for _, _, d in sorted(self._heap, key=lambda x: x[:2], reverse=True)]
+
+
+def _page(
+    path: str, record: Difference, names: tuple[str, ...], lms: list[LM], ids: list[str], kept: MostDifferent
+) -> None:
+    from pofx.queries.scoring.score import score
+    from pofx.report.html.difference_sections import TITLE
+    from pofx.report.html.page import Row, difference_sections
+
+    documents = kept.documents
+    texts = [d.text for d in documents]
+    sections = difference_sections(
+        record,
+        (names[0], names[1]),
+        ids,
+        list(zip(score(lms[0], texts), score(lms[1], texts))),
+        [Row(d.id) for d in documents],
+    )
+    write_page(path, TITLE, sections, list(zip(names, lms)))
+
+
 def _compared(
-    lms: list[LM], found: CountedDocuments, gathered: Gathered, bad: list[str]
+    lms: list[LM], found: CountedDocuments, gathered: Gathered, bad: list[str], kept: MostDifferent
 ) -> Iterator[dict[str, Any]]:
     """Compare the documents, block by block, and yield the row of each."""
     from pofx.errors import PofxError
     from pofx.queries.difference.diff import TOGETHER
     from pofx.queries.difference.text_difference import text_differences
 
-    source = iter(found)
+    source, n = iter(found), 0
     while block := list(islice(source, TOGETHER)):
         try:
             pairs = list(zip(block, text_differences(lms[0], lms[1], [d.text for d in block])))
@@ -162,6 +233,9 @@ def _compared(
                     found.bad.failed(f"{d.source}:{d.line}", e)
         for d, one in pairs:
             gathered.add(one)
+            difference = one.difference
+            kept.add(d, n, difference)
+            n += 1
             laws = one.laws
             yield {
                 "id": d.id,
@@ -169,7 +243,7 @@ def _compared(
                 "tokens": None if laws is None else len(laws.kl),
                 "a_nats": one.total_a,
                 "b_nats": one.total_b,
-                "difference_nats": float(one.differences.sum()),
+                "difference_nats": difference,
                 "kl_nats": None if laws is None else float(laws.kl.sum()),
                 "kl_back_nats": None if laws is None else float(laws.kl_back.sum()),
             }
