@@ -78,6 +78,24 @@ def test_damage_is_seen_and_mended(damage: str) -> None:
     assert cache.is_intact(cache.keep_model("one", 10, filled(10)))
 
 
+def test_a_file_that_stays_the_same_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_RACY", -1.0)
+    path = cache.keep_model("one", 10, filled(10))
+    read, digest = [], cache._digest
+
+    def counted(file: Path) -> str:
+        read.append(file.name)
+        return digest(file)
+
+    monkeypatch.setattr(cache, "_digest", counted)
+    assert cache.is_intact(path)
+    assert cache.is_intact(path)
+    assert read == ["data"]
+    (path / "data").write_text("y" * 10)
+    assert not cache.is_intact(path)
+    assert read == ["data", "data"]
+
+
 def test_a_failure_leaves_nothing(home: Path) -> None:
     def fail(part: Path) -> None:
         (part / "a").write_text("1")

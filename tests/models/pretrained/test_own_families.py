@@ -16,6 +16,7 @@ import transformers
 
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.trace import Want
+from pofx.models.pretrained import files, probe
 from pofx.models.pretrained.checkpoint.families.fields import INERT
 from pofx.models.pretrained.checkpoint.families.table import FAMILIES, architecture
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
@@ -74,7 +75,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "falcon",
         {"multi_query": False, "num_kv_heads": 4, "parallel_attn": False},
     ),
-    "falcon, alibi": ("falcon", {"alibi": True, "hidden_size": 48, "num_attention_heads": 6, "bias": True}),
+    "falcon, alibi": ("falcon", {"alibi": True, "hidden_size": 48, "num_attention_heads": 12, "bias": True}),
     "falcon, alibi, one after the other": (
         "falcon",
         {"alibi": True, "multi_query": False, "num_kv_heads": 4, "parallel_attn": False},
@@ -231,6 +232,29 @@ def test_a_second_load_of_a_family_asks_nothing_of_the_library(
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (ran.returncode, ran.stdout) == (0, "False\n"), ran.stderr
+
+
+def test_the_comparison_is_made_once_for_weights_dtype_and_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POFX_CACHE", str(tmp_path / "cache"))
+    directory, compared = write(tmp_path / "m", "gpt2"), []
+    compare, installed = files.read_probe, probe.version
+
+    def counted(*of: Any) -> Any:
+        compared.append(of)
+        return compare(*of)
+
+    monkeypatch.setattr(files, "read_probe", counted)
+    for dtype, count in (("float32", 1), ("float32", 1), ("bfloat16", 2), ("bfloat16", 2), ("float32", 2)):
+        read(directory, dtype=dtype)
+        assert len(compared) == count
+    monkeypatch.setattr(probe, "version", lambda name: "9.9" if name == "torch" else installed(name))
+    read(directory)
+    assert len(compared) == 3
+    stored(directory, lambda weights: weights["transformer.wte.weight"].mul_(2))
+    read(directory)
+    assert len(compared) == 4
 
 
 @pytest.mark.parametrize("kind", FAMILIES)

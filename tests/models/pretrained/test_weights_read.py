@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 import pofx
 from pofx.models.pretrained.checkpoint.rules import check_checkpoint
 from pofx.models.pretrained.checkpoint.source import find_checkpoint
+from pofx.models.pretrained.checkpoint.weights import Weights as MappedWeights
 from pofx.models.pretrained.files import read_pretrained
 from refusals import refusal
 from tiny_checkpoints import write
@@ -53,6 +54,28 @@ def sharded(home: Path, weights: Weights) -> None:
         save_file({n: weights[n] for n in inside}, home / file, {"format": "pt"})
     table = {n: file for file, inside in parts.items() for n in inside}
     (home / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": table}))
+
+
+def test_a_header_of_odd_length(tmp_path: Path) -> None:
+    home = write(tmp_path / "m", "llama", seed=1)
+    want = read(home).forward([[0, 5, 6]], skip=1).logp[0]
+    raw = (home / SINGLE).read_bytes()
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    text = json.dumps(header)
+    text += " " * (1 - len(text) % 2)  # so that no tensor begins at a multiple of its item
+    assert len(text) % 2
+    data = raw[8 + int.from_bytes(raw[:8], "little") :]
+    (home / SINGLE).write_bytes(len(text).to_bytes(8, "little") + text.encode("ascii") + data)
+    np.testing.assert_array_equal(read(home).forward([[0, 5, 6]], skip=1).logp[0], want)
+
+
+def test_a_file_that_is_cut_after_the_check(tmp_path: Path) -> None:
+    home = write(tmp_path / "m", "llama", seed=1)
+    checkpoint = check_checkpoint(home)
+    last = max(checkpoint.tensors, key=lambda name: checkpoint.tensors[name].start)
+    (home / SINGLE).write_bytes((home / SINGLE).read_bytes()[:-100])
+    with pytest.raises(pofx.BadSource, match="as it was when it was checked"):
+        MappedWeights(checkpoint)[last]
 
 
 class TestOneSet:

@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 from pofx.errors import BadValue, require
+from pofx.files import cache
 from pofx.models.pretrained.checkpoint.stages import Stage, StageListener
 
 require("torch", "hf", "a pretrained model")
@@ -37,6 +38,7 @@ from pofx.models.pretrained.probe import (
     LONG,
     SHORT,
     ProbeResult,
+    agreement,
     largest_difference,
     library_logp,
     probe_ids,
@@ -148,6 +150,9 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     made = _made(checkpoint, shape, names, first)
     if made is None:
         return None
+    fact = agreement(request.fingerprint, shape, request.dtype)
+    if before and cache.is_remembered(fact):
+        return *made, shape.context
     if not before:
         windows = [layer.window for layer in shape.layers if layer.window is not None]
         if windows and min(windows) + SHORT <= LONG:
@@ -166,6 +171,8 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     if first != DTYPES[request.dtype]:
         made = _made(checkpoint, shape, names, DTYPES[request.dtype])
         assert made is not None  # noqa: S101  (ours: the decoder was made in float32 before)
+    else:
+        cache.remember(fact)
     return *made, shape.context
 
 

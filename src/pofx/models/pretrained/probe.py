@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import platform
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,6 +25,7 @@ from pofx.files.cache import PROBES, cache_dir
 from pofx.files.json_file import read_object
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.trace import Ints, Want
+from pofx.models.pretrained.checkpoint.architecture import Architecture
 from pofx.models.pretrained.checkpoint.library_calls import library_logits
 from pofx.models.pretrained.inference.body import Body
 from pofx.models.pretrained.inference.head import Head
@@ -141,6 +144,18 @@ def remember(fingerprint: str, known: ProbeResult) -> None:
     table = {"logp": known.logp.tolist(), "reader": known.reader}
     with suppress(OSError):
         write_atomically(_path(fingerprint), json.dumps(table).encode("ascii"))
+
+
+def agreement(fingerprint: str, shape: Architecture, dtype: str) -> str:
+    """Return the fact that the decoder agreed with the probe: for these weights, this code, torch and processor.
+
+    The fact is kept by `pofx.files.cache.remember`. It spares a pass, 0.3 of the 2.3 CPU seconds in which SmolLM2 is read.
+    """
+    code = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        code.update(path.read_bytes())
+    processor = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return f"probe {_path(fingerprint).name} {dtype} {code.hexdigest()} torch-{version('torch')} {processor} {shape}"
 
 
 def _path(fingerprint: str) -> Path:

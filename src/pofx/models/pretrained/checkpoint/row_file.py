@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from pofx.errors import BadSource, require
 
@@ -15,7 +17,9 @@ from torch import Tensor
 
 from pofx.models.pretrained.checkpoint.safetensors_header import StoredTensor
 
-_DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
+DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
+    {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
+)
 
 
 class RowFile:
@@ -27,7 +31,7 @@ class RowFile:
 
     def __init__(self, stored: StoredTensor) -> None:
         self.shape = stored.shape
-        self._dtype = _DTYPES[stored.dtype]
+        self._dtype = DTYPES[stored.dtype]
         self._start, self._row = stored.start, stored.size // max(stored.shape[0], 1)
         self._name = stored.file
         try:
