@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import random
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 import pofx
+from enumerated import Pieces
 from pofx.lm.model import LM
 from pofx.stimuli.stimulus_table import StimulusTable, measure_stimuli
 from small_models import BYTES, NO_BEGIN, NO_END, ngram
+from toy import ToyLM
 
 SENTENCES = {"1": "the cat sat", "2": "a dog and dogs sat", "3": "cats", "4": "the cat sat"}
 LINES = ["the cat sat on the mat.", "a dog ran, and the cat sat.", "dogs and cats ran on.", "the end."] * 3
@@ -101,6 +104,31 @@ def test_a_token_that_spans_two_regions_is_said() -> None:
     assert found["bounded"] == [False, True, False, True, False, True]
     total = math.fsum(found["surprisal_nats"]) + found["ending_nats"][-1]
     assert total == pytest.approx(-pofx.log_prob(SUBWORDS, "dogs and cats"))
+
+
+@pytest.mark.parametrize("text", ["a b a", "a b ab", "ab b b", "a. b", "b. b a a", "b a b a b"])
+def test_tokens_that_hold_only_the_space_after_a_region_are_not_shared(text: str) -> None:
+    lm = ToyLM(Pieces(b"a", b"b", b"a ", b" b", b"b a", b"a b a", b"ab", b".", b". ", b" ", b"b."), seed=3)
+    found = columns(measure_stimuli(lm, [{"item": 1, "word": w} for w in text.split()]))
+    at, regions = 0, []
+    for word in text.split():
+        at = text.index(word, at)
+        regions.append((at, at + len(word)))
+        at += len(word)
+    spans = lm.vocab.spans(lm.vocab.encode(text), text).tolist()
+    over = [{k for k, (a, b) in enumerate(regions) if lo < b and hi > a} for lo, hi in spans]
+    assert found["shared"] == [any(k in held and len(held) > 1 for held in over) for k in range(len(regions))]
+    reach = [any(lo < b < hi for lo, hi in spans) for _, b in regions]
+    assert [n is None for n in found["boundary_nats"]] == reach
+    total = math.fsum(found["surprisal_nats"]) + found["ending_nats"][-1]
+    assert total == pytest.approx(-pofx.log_prob(lm, text))
+
+
+def test_reduction_is_the_entropy_before_less_the_entropy_after() -> None:
+    found = columns(measure_stimuli(BYTES, table({"1": "the cat sat"})))
+    entropy = [pofx.next(BYTES, p, unit="token").entropy for p in ("", "the", "the cat", "the cat sat")]
+    assert found["entropy_nats"] == pytest.approx(entropy[:3])
+    assert found["reduction_nats"] == pytest.approx([a - b for a, b in pairwise(entropy)])
 
 
 def test_words_without_spaces_between_them() -> None:

@@ -28,15 +28,15 @@ class Region:
         surprisal: −log P(the region, then a boundary | the text before, then a boundary), nats. Text before the region that
             is of no region counts here; EOS does not.
         ending: −log p(EOS and the text after the last region | the text, then a boundary), nats; 0 for all other regions.
-        entropy: Entropy of the next-token distribution of the first token that begins in the region, nats; None where no
-            token begins there.
+        entropy: Entropy of the next-token distribution after the region before, or at the beginning of the text, nats; None
+            where no token begins in the region or in the space before it.
         reduction: `entropy` minus the entropy of the next-token distribution after the region, nats; None where a token
             spans the end of the region, and where `entropy` is None.
         boundary: −log P(a boundary | the text up to the region's end), nats; None where a token spans the end of the region,
             or no boundary was counted.
         bounded: Whether the boundary after the region was counted.
         shared: Whether a token spells characters of this region and of another one.
-        tokens: The number of tokens that begin in the region.
+        tokens: The number of tokens that begin in the region or in the space before it.
         seen: The effective context of the first of these tokens, tokens.
     """
 
