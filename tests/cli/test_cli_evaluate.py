@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Ran
@@ -113,6 +115,57 @@ def test_a_task_of_lm_eval_and_its_numbers(here: Path, run: Callable[..., Ran]) 
     for word in ("task         mine", "lm-eval", "acc_norm", "answers", "McNemar"):
         assert word in shown.out
     assert run("evaluate", "blimp.jsonl", "-m", "model", "--as", "lm-eval").code == 0
+
+
+def page_of(path: Path) -> dict[str, Any]:
+    raw = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.S)
+    assert raw is not None
+    return dict(json.loads(raw[1]))
+
+
+def test_a_page_of_questions_has_the_numbers_of_the_reports(here: Path, run: Callable[..., Ran]) -> None:
+    own, other = (evaluate_choices(pofx.load(here / name), ITEMS) for name in ("model", "other"))
+    ran = run(
+        "evaluate",
+        "q.jsonl",
+        "-m",
+        "model",
+        "--against",
+        "other",
+        "--group-field",
+        "kind",
+        "--html",
+        "p.html",
+    )
+    assert ran.code == 0
+    page = page_of(here / "p.html")
+    assert [m["fingerprint"] for m in page["made"]["models"]] == [
+        pofx.load(here / name).fingerprint for name in ("model", "other")
+    ]
+    sections = {s["title"]: s["blocks"] for s in page["sections"]}
+    (accuracy, groups), (calibration,) = sections["Accuracy: model"], sections["Calibration: model"]
+    assert [(a["name"], a["share"]) for a in accuracy["amounts"]] == [(r.rule, r.accuracy) for r in own.rules]
+    assert [row[0] for row in groups["rows"]] == ["noun", "verb"]
+    assert [a["share"] for a in calibration["amounts"]] == [b.accuracy for b in own.calibration.bins]
+    assert sum(own.right != other.right) > 0
+    differing = sections["model and other"][1]["rows"]
+    assert [row[0] for row in differing] == [
+        f"q.jsonl:{k + 1}" for k in (own.right != other.right).nonzero()[0]
+    ]
+    wrong = sections["Wrong answers, the most certain first: model"][0]["rows"]
+    assert len(wrong) == sum(~own.right)
+
+
+def test_pages_of_pairs_and_of_a_task(here: Path, run: Callable[..., Ran]) -> None:
+    own, other = (evaluate_pairs(pofx.load(here / name), PAIRS) for name in ("model", "other"))
+    assert run("evaluate", "blimp.jsonl", "-m", "model", "--against", "other", "--html", "p.html").code == 0
+    sections = {s["title"]: s["blocks"] for s in page_of(here / "p.html")["sections"]}
+    assert [a["share"] for a in sections["Accuracy: model"][0]["amounts"]] == [g.accuracy for g in own.groups]
+    assert len(sections["model and other"][1]["rows"]) == sum(own.right != other.right) > 0
+    assert run("evaluate", "q.jsonl", "-m", "model", "--as", "lm-eval", "--html", "t.html").code == 0
+    (section,) = page_of(here / "t.html")["sections"]
+    assert [row[0] for row in section["blocks"][0]["rows"]] == ["acc", "acc_norm"]
+    assert section["blocks"][-1]["text"] == "No answer differs."
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pofx.lm.model import LM
     from pofx.lm.scorer import Scorer
     from pofx.report.html.blocks import Section
+    from pofx.report.html.made import ModelNote
 
 # Options whose value is a secret.
 _KEYS = ("--api-key",)
@@ -39,10 +40,28 @@ def write_page(
         quiet: Whether standard error stays empty.
         lead: A line under the title; "" for none.
     """
-    from pofx.report.html.page import Made, ModelNote, model_note, page
+    write_noted_page(path, title, sections, [note_of(name, model) for name, model in models], quiet, lead)
 
-    notes = tuple(ModelNote(name) if model is None else model_note(name, model) for name, model in models)
-    write_text(path, page(title, sections, lead, Made(typed_command(), notes)), quiet)
+
+def note_of(name: str, model: LM | Scorer | None) -> ModelNote:
+    """Return what the foot of a page says of a model, so that the model itself need not stay in memory."""
+    from pofx.report.html.page import ModelNote, model_note
+
+    return ModelNote(name) if model is None else model_note(name, model)
+
+
+def write_noted_page(
+    path: str,
+    title: str,
+    sections: Sequence[Section],
+    notes: Iterable[ModelNote],
+    quiet: bool = False,
+    lead: str = "",
+) -> None:
+    """Write a page as `write_page` does, with the notes of models that may be gone."""
+    from pofx.report.html.page import Made, page
+
+    write_text(path, page(title, sections, lead, Made(typed_command(), tuple(notes))), quiet)
 
 
 def typed_command() -> str:

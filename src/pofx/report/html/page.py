@@ -27,6 +27,7 @@ from pofx.report.html.blocks import (
 from pofx.report.html.curve_block import curve_block
 from pofx.report.html.difference_sections import comparisons_block, difference_sections
 from pofx.report.html.document import page
+from pofx.report.html.evaluation_sections import choice_sections, pair_sections, task_sections
 from pofx.report.html.filter_sections import filter_sections
 from pofx.report.html.frame import fragment
 from pofx.report.html.made import Made, ModelNote, model_note
@@ -60,6 +61,7 @@ __all__ = [
     "audit_section",
     "audits_section",
     "chart_block",
+    "choice_sections",
     "class_posterior_blocks",
     "code",
     "comparisons_block",
@@ -79,6 +81,7 @@ __all__ = [
     "model_note",
     "next_block",
     "page",
+    "pair_sections",
     "paragraph",
     "posterior_block",
     "prose_section",
@@ -87,5 +90,6 @@ __all__ = [
     "score_section",
     "table",
     "table_section",
+    "task_sections",
     "words_block",
 ]

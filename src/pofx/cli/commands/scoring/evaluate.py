@@ -12,6 +12,7 @@ from pofx.cli.options import arguments
 from pofx.cli.options.item_files import ItemFiles, item_options
 from pofx.cli.options.layout import row_options
 from pofx.cli.options.model import ModelOptions, model_options
+from pofx.cli.options.pages import note_of, write_noted_page
 from pofx.cli.options.written import Verb, Written
 from pofx.cli.output.report_rows import write_reports
 from pofx.cli.output.terms import print_line
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pofx.evaluation.pairs import PairReport
     from pofx.lm.model import LM
     from pofx.queries.scoring.joins import JoinRequest
+    from pofx.report.html.made import ModelNote
 
 
 @click.command(cls=Verb, short_help="Answer questions with choices; judge minimal pairs.")
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
 @item_options
 @model_options
 @arguments.json_option
+@arguments.html_option
 def command(
     files: tuple[str, ...],
     against: str | None,
@@ -86,6 +89,7 @@ def command(
     item_files: ItemFiles,
     options: ModelOptions,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Let a model choose among continuations of a context, or between the two texts of minimal pairs.
 
@@ -101,7 +105,7 @@ def command(
     """
     names = [options.name, *([] if against is None else [against])]
     if peer is not None:
-        bad = evaluate_as_peer(files, names, item_files, options, between, out, as_json)
+        bad = evaluate_as_peer(files, names, item_files, options, between, out, as_json, html_path)
         click.get_current_context().exit(int(bad > 0))
     task = read_task_named(files)
     items, bad = item_files.read(files) if task is None else (task.questions(), 0)
@@ -109,12 +113,15 @@ def command(
         refuse_with_task()
         between = ""  # a task's own choices begin with its delimiter
     _refuse_unheeded(items)
-    reports = []
+    reports, notes = [], []
     for name in names:
         lm = replace(options, name=name).load()
         reports.append(_report(lm, items, counted, between, neutral, begins, given, boundary))
+        notes.append(note_of(name, lm))
     if out is not None:
         write_reports(names, reports, out)
+    if html_path is not None:
+        _write_page(html_path, files, names, reports, notes)
     if as_json:
         _print_json(names, reports)
     else:
@@ -152,6 +159,21 @@ def _report(
         return evaluate_pairs(lm, pairs, counted, given, begins)
     questions = [i for i in items if isinstance(i, ChoiceItem)]
     return evaluate_choices(lm, questions, bool(counted), between, neutral or "", boundary)
+
+
+def _write_page(
+    path: str, files: tuple[str, ...], names: list[str], reports: Sequence[Any], notes: Sequence[ModelNote]
+) -> None:
+    from pofx.evaluation.comparison import compare
+    from pofx.evaluation.pairs import PairReport
+    from pofx.report.html.page import choice_sections, pair_sections
+    from pofx.units import count_noun
+
+    found = compare(*(r.right for r in reports)) if len(reports) == 2 else None
+    pairs = isinstance(reports[0], PairReport)
+    sections = (pair_sections if pairs else choice_sections)(names, reports, found)
+    n = count_noun(len(reports[0].right), "minimal pair" if pairs else "question")
+    write_noted_page(path, f"{' and '.join(names)} on {n} of {', '.join(files[:3])}", sections, notes)
 
 
 def _print_json(names: list[str], reports: Sequence[Any]) -> None:

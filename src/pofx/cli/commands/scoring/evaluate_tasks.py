@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pofx.cli.options import arguments
+from pofx.cli.options.pages import note_of, write_noted_page
 from pofx.cli.output.report_rows import write_reports
 from pofx.cli.output.terms import print_line
 
@@ -56,6 +57,7 @@ def evaluate_as_peer(
     between: str,
     out: str | None,
     as_json: bool,
+    html_path: str | None,
 ) -> int:
     """Print the numbers that lm-eval computes for each model, and return the number of rows that hold no item."""
     from pofx.evaluation.lm_eval.report import evaluate_task
@@ -68,11 +70,20 @@ def evaluate_as_peer(
         task = task_of_items(items, between)
     else:
         refuse_with_task()
-    reports = []
+    reports, notes = [], []
     for name in names:
-        reports.append(evaluate_task(replace(options, name=name).load(), task))
+        lm = replace(options, name=name).load()
+        reports.append(evaluate_task(lm, task))
+        notes.append(note_of(name, lm))
     if out is not None:
         write_reports(names, reports, out)
+    if html_path is not None:
+        from pofx.evaluation.comparison import compare
+        from pofx.report.html.page import task_sections
+
+        found = compare(reports[0].right, reports[1].right) if len(reports) == 2 else None
+        title = f"{' and '.join(names)} on the task {task.name}, as lm-eval computes"
+        write_noted_page(html_path, title, task_sections(names, reports, found), notes)
     _print_json(names, reports) if as_json else _print(names, reports)
     return bad
 
