@@ -110,7 +110,7 @@ def _accuracy(report: ChoiceReport) -> list[Block]:
         Amount(str(r.rule), r.accuracy, f"{_percent(r.accuracy)} %", f"{_percent(r.low)}–{_percent(r.high)}")
         for r in report.rules
     ]
-    told = f"EOS {'counted' if report.end else 'not counted'} after a choice; {report.terms}"
+    told = f"EOS {'counted' if report.end else 'not counted'} after a choice; {report.terms.common}"
     changes = [f"{r.rule}: {with_commas(r.end_changes)}" for r in report.rules if r.end_changes is not None]
     note = f"Answers that change if EOS counts the other way: {', '.join(changes)}." if changes else ""
     blocks = [amounts_block(facts, rows, "Right answers by rule", "right", "95 % interval", told, note)]
@@ -125,7 +125,7 @@ def _calibration(report: ChoiceReport) -> Block:
     found = report.calibration
     facts = [
         Fact(f"{_percent(found.calibration_error)} %", "calibration error"),
-        Fact(significant_digits(found.log_loss), "nats an item", "log-loss"),
+        Fact(significant_digits(found.log_loss), "nats an item", "log loss"),
         Fact(fixed_point(report.brier), "", "Brier score"),
         Fact(fixed_point(report.bits_per_byte), "bits per byte", "right choices"),
     ]
@@ -161,7 +161,7 @@ def _pair_accuracy(report: PairReport) -> Block:
         )
         for g in report.groups
     ]
-    told = f"EOS {'counted' if report.end else 'not counted'}; {report.terms}"
+    told = f"EOS {'counted' if report.end else 'not counted'}; {report.terms.common}"
     notes = (
         []
         if report.end_changes is None
