@@ -33,7 +33,8 @@ class PrefixMemory:
         observe: A function that is called once for each computation with three numbers: of the texts of which a prefix was
             found, of the found tokens, and of the tokens to compute. A token in a shared prefix counts once.
 
-    Right: `with remember_prefixes(memory): lm.forward(paths)`, again and again with the same memory.
+    Right: `with remember_prefixes(memory): lm.forward(paths)` or `lm.extend(state, prompt)`, again and again with the same
+    memory.
     Wrong: a memory under `deterministic(lm)`, whose numbers then depend on the texts that were read before.
     """
 

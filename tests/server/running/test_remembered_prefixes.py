@@ -58,6 +58,28 @@ def test_an_echo_is_read_once(lm: LM) -> None:
         assert metric(client, "pofx_prefix_saved_tokens_total") >= len(lm.vocab.encode(CONTEXT))
 
 
+def test_a_prompt_before_draws_is_read_once(lm: LM) -> None:
+    """Draws after a prompt that the memory has, from a score or from draws, are those of a server without a memory."""
+    prompt = lm.vocab.encode(CONTEXT)
+    body = {"prompt": CONTEXT, "max_tokens": 5, "n": 3, "seed": 1, "temperature": 1}
+
+    def drawn(client: Asked) -> list[str]:
+        return [choice["text"] for choice in client.ok(**body)["choices"]]
+
+    with asked({"tiny": lm}, Settings(prefixes=0)) as client:
+        expected = drawn(client)
+    with asked({"tiny": lm}, Settings()) as client:
+        assert drawn(client) == expected
+        assert metric(client, "pofx_prefix_saved_tokens_total") < len(prompt)
+        read = metric(client, "pofx_prefix_read_tokens_total")
+        assert drawn(client) == expected
+        assert metric(client, "pofx_prefix_saved_tokens_total") >= len(prompt) - 1
+        assert metric(client, "pofx_prefix_hits_total") == 1
+        assert metric(client, "pofx_prefix_read_tokens_total") <= read + 2
+        client.post("/v1/score", texts=["!"], given=CONTEXT, boundary="token")
+        assert metric(client, "pofx_prefix_hits_total") == 2
+
+
 def test_the_memory_stays_within_its_size(lm: LM) -> None:
     size = 1 << 14
     with asked({"tiny": lm}, Settings(prefixes=size)) as client:

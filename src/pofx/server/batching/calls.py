@@ -117,8 +117,8 @@ class ExtendCall(Call):
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """The number of tokens by which prefixes are extended, and whether their distributions are read."""
-        return ("extend", self.ids.shape[1], self.read)
+        """The number of new tokens of each prefix, and whether the distributions after them are read."""
+        return ("extend", self.afresh, self.ids.shape[1], self.read)
 
     @staticmethod
     def compute(lm: LM, calls: Sequence[ExtendCall]) -> list[State]:

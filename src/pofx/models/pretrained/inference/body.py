@@ -28,6 +28,7 @@ from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.prefix_tree import WORTH, PrefixTree
 from pofx.models.pretrained.inference.prefixes import Prefixes, extend_prefixes
 from pofx.models.pretrained.inference.recalled import PrefixStore, Recalled
+from pofx.models.pretrained.inference.recalled_prompts import extend_recalled
 from pofx.models.pretrained.inference.schedule import schedule_passes
 
 # A function that is called during a pass with the number of its requested rows and the share of the pass that is done.
@@ -75,7 +76,10 @@ class Body(Protocol):
         """Return the `Carry` of n empty prefixes, in the form of this body."""
 
     def extend(self, carry: Any, ids: Ints) -> Any:
-        """Return the prefixes after each has read its row of `ids[n, t]`."""
+        """Return the prefixes after each has read its row of `ids[n, t]`.
+
+        A body may take from `prefix_memory()` what it has computed before.
+        """
 
     def branches(self, carry: Any, head: Head, fits: Callable[[int], None]) -> Branches | None:
         """Return the reader of branches of the prefixes, which calls `fits(tokens)`; None where only `extend` works."""
@@ -147,7 +151,10 @@ class DecoderBody:
 
     def extend(self, carry: Prefixes, ids: Ints) -> Prefixes:
         """Do as `Body` says."""
-        return extend_prefixes(self.decoder, carry, ids)
+        memory = prefix_memory()
+        if memory is None or carry.ids is None or ids.shape[1] < WORTH:
+            return extend_prefixes(self.decoder, carry, ids)
+        return extend_recalled(self.decoder, memory.room(self, self._store), memory, carry, ids)
 
     def branches(self, carry: Prefixes, head: Head, fits: Callable[[int], None]) -> Branches:
         """Do as `Body` says."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from pofx.lm.trace import Ints
 from pofx.models.append_only import SharedBuffer
 from pofx.models.pretrained.inference.decoder import Decoder
+from pofx.models.pretrained.inference.prefix_tree import WORTH
 from pofx.models.pretrained.inference.scores import ScoreRule, shape_scores, weigh_scores
 
 # Tokens of a long prefix that are read at a time, so that their scores against all earlier tokens stay small.
@@ -32,13 +33,21 @@ class Prefixes:
         version: The version of the buffer that belongs to this state.
         length: `[n]`, how many tokens of each row of the buffer count.
         hidden: `[n, d]`, the final state of each prefix's last token.
+        ids: `[n, t]`, the tokens of prefixes of one length without a trunk; None where they are not noted. They are noted
+            for prompts, which a memory of prefixes may know, and not for the tokens that are drawn one by one.
     """
 
     def __init__(
-        self, trunk: Tensor, buffer: SharedBuffer[list[Tensor]], version: int, length: Ints, hidden: Tensor
+        self,
+        trunk: Tensor,
+        buffer: SharedBuffer[list[Tensor]],
+        version: int,
+        length: Ints,
+        hidden: Tensor,
+        ids: Ints | None = None,
     ) -> None:
         self.trunk, self.buffer, self.version = trunk, buffer, version
-        self.length, self.hidden = length, hidden
+        self.length, self.hidden, self.ids = length, hidden, ids
 
     @classmethod
     def empty(cls, decoder: Decoder, n: int) -> Prefixes:
@@ -50,6 +59,7 @@ class Prefixes:
             0,
             np.zeros(n, dtype=np.int64),
             torch.zeros(n, s.hidden_width),
+            np.zeros((n, 0), dtype=np.int64),
         )
 
     @property
@@ -74,7 +84,22 @@ class Prefixes:
             return Prefixes(trunk, SharedBuffer(nothing), 0, np.zeros_like(length), self.hidden[at])
         used = int(length.max(initial=0))
         data = [layer[:, :, :, :used][:, at] for layer in self.buffer.data]
-        return Prefixes(self.trunk, SharedBuffer(data), 0, length, self.hidden[at])
+        ids = None if self.ids is None else self.ids[rows]
+        return Prefixes(self.trunk, SharedBuffer(data), 0, length, self.hidden[at], ids)
+
+    def followed(self, keys_values: list[Tensor], ids: Ints) -> Prefixes:
+        """Return prefixes of equal length after u known tokens each, without the hidden state of the last token.
+
+        Args:
+            keys_values: `[2, n, K, u, D]` a layer, the keys and values of these tokens.
+            ids: `[n, t]`, the tokens of the longer prefixes.
+        """
+        used = int(self.length.max(initial=0))
+        data = [torch.cat([old[:, :, :, :used], new], 3) for old, new in zip(self.buffer.data, keys_values)]
+        length = self.length + keys_values[0].shape[3]
+        return Prefixes(
+            self.trunk, SharedBuffer(data), 0, length, torch.full_like(self.hidden, torch.nan), ids
+        )
 
     def cat(self, others: Sequence[Prefixes]) -> Prefixes:
         """Return these prefixes, followed by the others; a trunk that is not common to all is copied to its prefixes."""
@@ -92,6 +117,7 @@ class Prefixes:
             0,
             np.concatenate([p.length for p in every]),
             torch.cat([p.hidden for p in every]),
+            _ids_of(every),
         )
 
     def _untrunked(self) -> Prefixes:
@@ -103,9 +129,20 @@ class Prefixes:
 
 def extend_prefixes(decoder: Decoder, prefixes: Prefixes, ids: Ints) -> Prefixes:
     """Return the prefixes after each has read its row of `ids[n, t]`."""
-    for at in range(0, ids.shape[1], STEP):
+    before, t = prefixes.ids, ids.shape[1]
+    for at in range(0, t, STEP):
         prefixes = _step(decoder, prefixes, ids[:, at : at + STEP])
+    if before is not None and (t >= WORTH or before.shape[1] + t <= WORTH):
+        prefixes.ids = np.concatenate([before, ids], 1)
     return prefixes
+
+
+def _ids_of(prefixes: Sequence[Prefixes]) -> Ints | None:
+    """Return the tokens of several batches, `[n, t]`; None where tokens are not noted or lengths differ."""
+    every = [p.ids for p in prefixes if p.ids is not None]
+    if len(every) < len(prefixes) or len({ids.shape[1] for ids in every}) > 1:
+        return None
+    return np.concatenate(every)
 
 
 @torch.inference_mode()
