@@ -141,6 +141,16 @@ def test_a_text_without_numbers(run: Callable[..., Ran]) -> None:
     assert ran.err.startswith("pofx: warning: the text of row 2: ")
 
 
+def test_frequencies_of_a_corpus(run: Callable[..., Ran]) -> None:
+    Path("corpus.txt").write_text("The dog sat.\nThe cat.\n")
+    assert run("in.csv", "--frequencies", "corpus.txt", "--previous", "1", "-o", "o.csv").code == 0
+    rows = cells("o.csv")
+    assert float(rows[1]["log_frequency"]) == pytest.approx(math.log(3 / 10))
+    assert rows[0]["previous_1_log_frequency"] == rows[1]["log_frequency"]
+    ran = run("in.csv", "--frequencies", "nowhere.txt")
+    assert (ran.code, "nowhere.txt" in ran.err) == (2, True)
+
+
 def test_punctuation_in_rows_of_its_own(run: Callable[..., Ran]) -> None:
     Path("p.csv").write_text('item,word\n1,the\n1,dog\n1,sat\n1,"."\n')
     lm = pofx.load("m")

@@ -125,7 +125,8 @@ def predictive_power(
         by: The column of the random intercept, such as the reader; None for ordinary least squares.
         surprisals: The predictors of each model by its name, the surprisal first; None for all columns that
             `measure_stimuli` made, each `surprisal_nats` with those of the words before.
-        baseline: The predictors of the baseline; None for `index`, `length` and the lengths of the words before.
+        baseline: The predictors of the baseline; None for `index`, `length`, `log_frequency`, and those of the
+            words before, where the table has them.
         log: Whether the regression is of log time.
         folds: The number of folds, at most one an item.
         seed: The seed of the folds and of the bootstrap.

@@ -16,7 +16,7 @@ from pofx.stimuli.stimulus_texts import Row
 
 # What tables have in place of a number that is missing, in lower case.
 _MISSING = frozenset(("", "na", "nan", "null", "none", "."))
-_LENGTHS = re.compile(r"index|length|previous_\d+_length")
+_BASELINE = re.compile(r"index|(previous_\d+_)?(length|log_frequency)")
 
 
 def find_surprisals(
@@ -59,7 +59,7 @@ def find_surprisals(
 
 
 def find_baseline(names: Sequence[str], own: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the predictors of the baseline: those of the caller, or place and length of the word and lengths before it.
+    """Return the predictors of the baseline: those of the caller, or place, length and frequency of the words.
 
     Args:
         names: The names of all columns.
@@ -69,7 +69,7 @@ def find_baseline(names: Sequence[str], own: Sequence[str] | None) -> tuple[str,
         BadValue: A column is missing.
     """
     if own is None:
-        return tuple(n for n in names if _LENGTHS.fullmatch(n))
+        return tuple(n for n in names if _BASELINE.fullmatch(n))
     if isinstance(own, str):
         raise BadValue(f"expected a list of columns, got {own!r:.60}", "write a list", argument="baseline")
     for column in own:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -11,6 +11,7 @@ from pofx.errors import BadValue, PofxError, require
 from pofx.interactive.shown import Shown
 from pofx.interactive.table import HasTable, Kind, TableColumn, arrow_table
 from pofx.lm.model import LM
+from pofx.stimuli.frequencies import WordFrequencies
 from pofx.stimuli.regions import MeasuredText, Region, measure_regions
 from pofx.stimuli.stimulus_fields import find_fields
 from pofx.stimuli.stimulus_texts import Row, StimulusText, read_texts_of_rows
@@ -84,6 +85,7 @@ def measure_stimuli(
     join: str = " ",
     attach: bool = False,
     previous: int = 0,
+    frequencies: Iterable[str] | None = None,
 ) -> StimulusTable:
     """Compute the surprisal of the word, or region, in each row of a stimulus table.
 
@@ -104,7 +106,9 @@ def measure_stimuli(
         given_field: The column with the prefix of each text, such as the discourse before.
         join: The string between two words: white space, or "" where words hold their own spaces or need none.
         attach: Whether words that are punctuation ("," ")") or a clitic ("n't", "'s") touch the word beside them.
-        previous: The number of regions before, whose surprisal and length each row repeats (spill-over).
+        previous: The number of regions before, whose surprisal, length and frequency each row repeats (spill-over).
+        frequencies: The documents of a corpus, whose words are counted for the column `log_frequency`; None for no such
+            column.
 
     Returns:
         The rows with further columns; see [stimuli](stimuli.md). A text without numbers has nulls and an `error`.
@@ -120,16 +124,18 @@ def measure_stimuli(
     """
     check_whole_number("previous", previous, 0, MOST_BEFORE, advice="name fewer regions")
     check_bool("attach", attach)
+    if isinstance(frequencies, str):
+        raise BadValue("expected a list of documents, got one text", "write a list", argument="frequencies")
     if given and given_field is not None:
         raise BadValue("expected given or given_field, got both", "leave one out", argument="given_field")
     source, rows = rows_of(table)
     names = list(dict.fromkeys(name for row in rows for name in row))
     texts = read_texts_of_rows(rows, find_fields(names, word, item, order, given_field), join, given, attach)
     lms = dict(models) if isinstance(models, Mapping) else {"": models}
+    known = None if frequencies is None else WordFrequencies.of(frequencies)
     measured = {name: tuple(measure_regions(lm, texts)) for name, lm in lms.items()}
-    return StimulusTable(
-        source, added_columns(names, len(rows), texts, measured, previous), tuple(texts), measured
-    )
+    columns = added_columns(names, len(rows), texts, measured, previous, known)
+    return StimulusTable(source, columns, tuple(texts), measured)
 
 
 def added_columns(
@@ -138,6 +144,7 @@ def added_columns(
     texts: Sequence[StimulusText],
     measured: Mapping[str, Sequence[MeasuredText | PofxError]],
     previous: int,
+    frequencies: WordFrequencies | None = None,
 ) -> tuple[TableColumn, ...]:
     """Return the columns that the numbers of all regions make.
 
@@ -147,7 +154,8 @@ def added_columns(
         n_rows: The number of rows.
         texts: The texts of the table.
         measured: The numbers of the texts, by the name of the model.
-        previous: The number of regions before whose surprisal and length each row repeats.
+        previous: The number of regions before whose surprisal, length and frequency each row repeats.
+        frequencies: The frequencies of words; None for no column of frequencies.
 
     Returns:
         The columns, each with a cell for each row; None in rows without a region.
@@ -173,6 +181,12 @@ def added_columns(
     ]
     back = range(1, previous + 1)
     columns += [spread(f"previous_{k}_length", "int", [_shifted(c, k) for c in lengths]) for k in back]
+    if frequencies is not None:
+        logs = [[frequencies.log_frequency(t.text[lo:hi]) for lo, hi in t.regions] for t in texts]
+        columns.append(spread("log_frequency", "float", logs))
+        columns += [
+            spread(f"previous_{k}_log_frequency", "float", [_shifted(c, k) for c in logs]) for k in back
+        ]
     for model, found in measured.items():
         lead = f"{model}_" if model else ""
         cells = [_cells(m, len(t.regions)) for t, m in zip(texts, found)]

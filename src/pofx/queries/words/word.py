@@ -57,8 +57,13 @@ class Word:
     @property
     def form(self) -> str:
         """The word in lower case, without punctuation at its ends, as frequency lists have words."""
-        letters = [k for k, c in enumerate(self.text) if c.isalnum()]
-        return self.text[letters[0] : letters[-1] + 1].lower() if letters else self.text.lower()
+        return form_of(self.text)
+
+
+def form_of(word: str) -> str:
+    """Return a word in lower case, without punctuation at its ends; a word of punctuation alone stays."""
+    letters = [k for k, c in enumerate(word) if c.isalnum()]
+    return (word[letters[0] : letters[-1] + 1] if letters else word).lower()
 
 
 _COLUMNS: dict[str, tuple[Kind, Callable[[Word], Any]]] = {

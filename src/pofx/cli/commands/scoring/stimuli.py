@@ -65,7 +65,14 @@ if TYPE_CHECKING:
     default=0,
     show_default=True,
     metavar="N",
-    help="Also give surprisal and length of each of the N regions before (spill-over).",
+    help="Also give surprisal, length and frequency of each of the N regions before (spill-over).",
+)
+@click.option(
+    "--frequencies",
+    "frequency_files",
+    multiple=True,
+    metavar="FILE",
+    help="Count the words of this corpus (repeatable), for a column log_frequency.",
 )
 @click.option(
     "-o",
@@ -94,6 +101,7 @@ def command(
     given: str,
     given_field: str | None,
     previous: int,
+    frequency_files: tuple[str, ...],
     out: str | None,
     record: str | None,
     layout: Layout,
@@ -112,6 +120,8 @@ def command(
     pofx stimuli times.csv --item Text_ID -m small -m large -o rows.parquet
     pofx stimuli items.tsv --item item --item list --word region -o rows.csv
     """
+    from pofx.corpus.documents import documents
+    from pofx.stimuli.frequencies import WordFrequencies
     from pofx.stimuli.regions import measure_regions
     from pofx.stimuli.stimulus_table import StimulusTable, added_columns
     from pofx.stimuli.stimulus_texts import read_texts_of_rows
@@ -128,12 +138,13 @@ def command(
     texts = read_texts_of_rows(table.rows, fields, join, given, attach)
     if not attach and join:
         _warn_of_punctuation(texts)
+    known = WordFrequencies.of(documents(*frequency_files)) if frequency_files else None
     measured: dict[str, tuple[MeasuredText | PofxError, ...]] = {}
     for name, options in models.items():
         lm = options.load() if len(models) == 1 else options.load_with_stand_ins()
         measured[name] = tuple(measure_regions(lm, texts))
         del lm  # the next model may need its room
-    columns = added_columns(table.names, len(table.rows), texts, measured, previous)
+    columns = added_columns(table.names, len(table.rows), texts, measured, previous, known)
     found = StimulusTable(table.rows, columns, tuple(texts), measured)
     about = _about(file, fields, found, {n: o.name for n, o in models.items()})
     _give(table, found, out, as_json, about, quiet)
