@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from looking import type_text
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from conftest import Opened
 
@@ -69,11 +69,23 @@ def test_motion_is_reduced_where_the_reader_asks(opened: Opened) -> None:
     assert page.locator(".busy").first.evaluate("(e) => getComputedStyle(e).animationName") == "none"
 
 
-@pytest.mark.parametrize("width", [360, 1100])
-def test_the_button_stays_in_place_when_x0_comes_late(opened: Opened, width: int) -> None:
-    page = opened(width=width)
+@pytest.mark.parametrize("width", [360, 390, 1100])
+@pytest.mark.parametrize("name", ["", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>", "x" * 90])
+def test_the_button_stays_in_place_when_x0_comes_late(opened: Opened, width: int, name: str) -> None:
+    page = opened("#model=tiny" if name else "", width=width)
+
+    def renamed(route: Route) -> None:
+        route.fulfill(
+            json={**route.fetch().json(), **({"bos_token": name, "eos_token": name} if name else {})}
+        )
+
+    page.route("**/tokenizer_info*", renamed)
+    page.reload()
     button = page.get_by_role("button", name="Score", exact=True)
     expect(page.locator(".model code")).to_have_count(2)
+    if name:
+        expect(page.locator(".model")).to_contain_text("context")
+        assert name in (page.locator(".model span").first.get_attribute("title") or "")
     settle(page, "Text")
     full = button.bounding_box()
     page.route("**/tokenizer_info*", lambda _: None)
@@ -82,3 +94,18 @@ def test_the_button_stays_in_place_when_x0_comes_late(opened: Opened, width: int
     expect(page.locator(".model select")).to_be_visible()
     expect(page.locator(".model code")).to_have_count(0)
     assert button.bounding_box() == full
+    page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize("width", [360, 550, 1100])
+def test_the_table_of_bayes_rule_shows_its_last_column(opened: Opened, width: int) -> None:
+    page = opened(width=width)
+    page.get_by_role("tab", name="Classes").click()
+    page.get_by_role("tabpanel").get_by_role("textbox", name="Text").fill(TEXT[:30])
+    page.get_by_role("button", name="Classify").click()
+    cells = page.get_by_role("tabpanel").locator("tbody tr td:last-child")
+    expect(cells).to_have_count(2)
+    for cell in cells.all():
+        box = cell.bounding_box()
+        assert box is not None and box["width"] > 20
+        assert box["x"] + box["width"] <= width
