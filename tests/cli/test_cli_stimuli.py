@@ -141,6 +141,24 @@ def test_a_text_without_numbers(run: Callable[..., Ran]) -> None:
     assert ran.err.startswith("pofx: warning: the text of row 2: ")
 
 
+def test_a_table_of_the_texts(run: Callable[..., Ran]) -> None:
+    Path("times.csv").write_text("item,zone,word,RT\n1,1,the,1\n1,3,sat,300\n")
+    Path("texts.csv").write_text("item,zone,word\n1,1,the\n1,2,dog\n1,3,sat\n")
+    ran = run("times.csv", "--json")
+    assert "got 1 text without some word, such as the word at place 2 of the text of row 1" in ran.err
+    alone = json.loads(ran.out.splitlines()[1])
+    ran = run("times.csv", "--texts", "texts.csv", "--json")
+    assert "warning" not in ran.err
+    row = json.loads(ran.out.splitlines()[1])
+    assert row["cumulative_nats"] + row["ending_nats"] == pytest.approx(
+        -pofx.log_prob(pofx.load("m"), "the dog sat")
+    )
+    assert row["surprisal_nats"] != alone["surprisal_nats"]
+    Path("other.csv").write_text("item,zone,wort\n1,1,the\n")
+    ran = run("times.csv", "--texts", "other.csv")
+    assert (ran.code, "other.csv: expected a column 'word', got none" in ran.err) == (2, True)
+
+
 def test_frequencies_of_a_corpus(run: Callable[..., Ran]) -> None:
     Path("corpus.txt").write_text("The dog sat.\nThe cat.\n")
     assert run("in.csv", "--frequencies", "corpus.txt", "--previous", "1", "-o", "o.csv").code == 0

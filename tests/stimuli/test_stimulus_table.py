@@ -152,6 +152,44 @@ def test_readings_of_several_people_share_the_region() -> None:
         assert found[name] == [cells[row["row"]] for row in rows], name
 
 
+def test_words_that_a_table_lacks_come_from_a_table_of_the_texts() -> None:
+    whole = [{"item": int(row["item"]), "word": row["word"], "zone": k} for k, row in enumerate(table())]
+    full = columns(measure_stimuli(BYTES, whole))
+    some = [{**whole[k], "item": str(whole[k]["item"]), "who": "a"} for k in (5, 1, 4, 4)]
+    found = measure_stimuli(BYTES, some, texts=whole)
+    assert [t.text for t in found.texts] == [SENTENCES["2"], SENTENCES["1"]]
+    for name, cells in full.items():
+        assert columns(found)[name] == [cells[k] for k in (5, 1, 4, 4)], name
+    with pytest.raises(pofx.BadValue, match="row 1 and 'cat' in row 2 of the texts"):
+        measure_stimuli(BYTES, [{**whole[1], "word": "dog"}], texts=whole)
+    with pytest.raises(pofx.BadValue, match="texts: expected a column with the places"):
+        measure_stimuli(BYTES, [{"item": 1, "word": "cat"}], texts=whole)
+
+
+@pytest.mark.parametrize(
+    ("places", "lacking"),
+    [
+        ([0, 1, 2], None),
+        ([1, 2], None),
+        ([2, 3], 1),
+        ([1, 3], 2),
+        ([0, 1, 4], 2),
+        ([0.5, 3], None),
+        (["2", "3"], 1),
+        ([7, 8], None),
+    ],
+)
+def test_a_place_that_no_row_has_is_told(places: list[Any], lacking: int | None) -> None:
+    rows = [{"item": 1, "word": "cat", "zone": at} for at in places]
+    if lacking is None:
+        assert measure_stimuli(BYTES, rows).texts[0].lacking is None
+        return
+    with pytest.warns(
+        UserWarning, match=r"got 1 text without some word, such as the word at place \d of the text of row 1"
+    ):
+        assert measure_stimuli(BYTES, rows).texts[0].lacking == lacking
+
+
 def test_previous_regions_stay_within_their_text() -> None:
     rows = table()
     found = columns(measure_stimuli(BYTES, rows, previous=2))

@@ -14,8 +14,8 @@ from pofx.cli.spelling import in_shell
 # The heading of --help for each option. An option of no group decides the numbers.
 _GROUPS = {
     "Input": "id text texts given given_field suffix chat field kind context_field choices_field good_field "
-    "bad_field word_field item_fields order_field join attach frequency_files time_field by_field surprisals baseline "
-    "group_field label_field language_field languages good bad cluster format split separator encoding "
+    "bad_field word_field item_fields order_field text_files join attach frequency_files time_field by_field surprisals "
+    "baseline group_field label_field language_field languages good bad cluster format split separator encoding "
     "delimiter quoting max_document max_expansion max_bytes test_files",
     "Model": "model model_name against names reference served api_key begin end dtype context stride budget rope pre "
     "normalize unknown",

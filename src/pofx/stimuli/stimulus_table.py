@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -14,7 +15,7 @@ from pofx.lm.model import LM
 from pofx.stimuli.frequencies import WordFrequencies
 from pofx.stimuli.regions import MeasuredText, Region, measure_regions
 from pofx.stimuli.stimulus_fields import find_fields
-from pofx.stimuli.stimulus_texts import Row, StimulusText, read_texts_of_rows
+from pofx.stimuli.stimulus_texts import Row, StimulusText, read_texts_of_rows, tell_lacking
 from pofx.units import bits
 from pofx.values import check_bool, check_whole_number
 
@@ -86,6 +87,7 @@ def measure_stimuli(
     attach: bool = False,
     previous: int = 0,
     frequencies: Iterable[str] | None = None,
+    texts: Any = None,
 ) -> StimulusTable:
     """Compute the surprisal of the word, or region, in each row of a stimulus table.
 
@@ -109,6 +111,8 @@ def measure_stimuli(
         previous: The number of regions before, whose surprisal, length and frequency each row repeats (spill-over).
         frequencies: The documents of a corpus, whose words are counted for the column `log_frequency`; None for no such
             column.
+        texts: A table with every word of the texts, in columns of the same names, where `table` lacks words. It needs
+            places. None where `table` has all words.
 
     Returns:
         The rows with further columns; see [stimuli](stimuli.md). A text without numbers has nulls and an `error`.
@@ -130,12 +134,16 @@ def measure_stimuli(
         raise BadValue("expected given or given_field, got both", "leave one out", argument="given_field")
     source, rows = rows_of(table)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    texts = read_texts_of_rows(rows, find_fields(names, word, item, order, given_field), join, given, attach)
+    fields = find_fields(names, word, item, order, given_field)
+    whole = [] if texts is None else rows_of(texts)[1]
+    read = read_texts_of_rows(rows, fields, join, given, attach, whole)
+    if told := tell_lacking(read):
+        warnings.warn(f"texts: {told}; pass a table of the texts (texts=…)", UserWarning, stacklevel=2)
     lms = dict(models) if isinstance(models, Mapping) else {"": models}
     known = None if frequencies is None else WordFrequencies.of(frequencies)
-    measured = {name: tuple(measure_regions(lm, texts)) for name, lm in lms.items()}
-    columns = added_columns(names, len(rows), texts, measured, previous, known)
-    return StimulusTable(source, columns, tuple(texts), measured)
+    measured = {name: tuple(measure_regions(lm, read)) for name, lm in lms.items()}
+    columns = added_columns(names, len(rows), read, measured, previous, known)
+    return StimulusTable(source, columns, tuple(read), measured)
 
 
 def added_columns(

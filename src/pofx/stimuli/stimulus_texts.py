@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from pofx.errors import Advice, BadValue, PofxError
 from pofx.stimuli.spaces import spaced
 from pofx.stimuli.stimulus_fields import StimulusFields
+from pofx.units import count_noun
 from pofx.values import check_real_number
 
 Row = Mapping[str, Any]
@@ -24,17 +25,39 @@ class StimulusText:
         given: The prefix, "" for none.
         regions: The beginning and the end of each region, characters.
         rows: The numbers of the rows that hold each region, from 0. Several rows hold one region where several people read
-            the text.
+            the text; none holds a region that only the table of texts has.
+        lacking: The first place between two others that no row has, or 1 where the first place is 2; None where all are
+            there, where a place is no whole number, and without places.
     """
 
     text: str
     given: str
     regions: tuple[tuple[int, int], ...]
     rows: tuple[tuple[int, ...], ...]
+    lacking: int | None = None
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a table, and after them the rows of a table of texts; messages count each table from 1."""
+
+    own: Sequence[Row]
+    texts: Sequence[Row]
+
+    def __getitem__(self, n: int) -> Row:
+        return self.own[n] if n < len(self.own) else self.texts[n - len(self.own)]
+
+    def name(self, n: int) -> str:
+        return f"row {n + 1:,}" if n < len(self.own) else f"row {n - len(self.own) + 1:,} of the texts"
 
 
 def read_texts_of_rows(
-    rows: Sequence[Row], fields: StimulusFields, join: str = " ", given: str = "", attach: bool = False
+    own: Sequence[Row],
+    fields: StimulusFields,
+    join: str = " ",
+    given: str = "",
+    attach: bool = False,
+    texts: Sequence[Row] = (),
 ) -> list[StimulusText]:
     """Join the words of a stimulus table to texts.
 
@@ -43,11 +66,13 @@ def read_texts_of_rows(
     order of the rows, and the rows of a text must follow one another. A row whose word is empty has no region.
 
     Args:
-        rows: The rows, each a mapping from the names of columns.
+        own: The rows, each a mapping from the names of columns.
         fields: The columns.
         join: The string between two words: white space, or "" where words hold their own spaces or need none.
         given: The prefix of all texts, where `fields.given` is None.
         attach: Whether words that are punctuation or a clitic touch the word beside them, as `spaced` says.
+        texts: The rows of a table with every word of the texts, in columns of the same names. Rows of the first table may
+            lack words. Such texts need `fields.order`.
 
     Returns:
         The texts, in the order of their first rows.
@@ -68,19 +93,41 @@ def read_texts_of_rows(
             "leave out attach",
             argument="join",
         )
-    if not rows:
+    if texts and fields.order is None:
+        raise BadValue(
+            "expected a column with the places of the words, got none",
+            Advice("name the column", "order=…", "--order"),
+            argument="texts",
+        )
+    if not own:
         raise BadValue("expected at least one row, got none", "pass a table with rows", argument="table")
     groups: dict[tuple[Any, ...], list[int]] = {}
-    for n, row in enumerate(rows):
-        groups.setdefault(tuple(_value(row, name, n) for name in fields.item), []).append(n)
-    return [_joined(rows, group, fields, join, given, attach) for group in groups.values()]
+    rows = _Rows(own, texts)
+    for n in range(len(own) + len(texts)):
+        groups.setdefault(tuple(str(_value(rows, n, name)) for name in fields.item), []).append(n)
+    return [
+        _joined(rows, group, fields, join, given, attach) for group in groups.values() if group[0] < len(own)
+    ]
+
+
+def tell_lacking(texts: Sequence[StimulusText]) -> str:
+    """Return a warning where texts lack words, without which the surprisals are those of other texts; "" for none."""
+    lacking = [t for t in texts if t.lacking is not None]
+    if not lacking:
+        return ""
+    row = min(n for held in lacking[0].rows for n in held) + 1 if any(lacking[0].rows) else 1
+    return (
+        f"expected every word of each text, got {count_noun(len(lacking), 'text')} without some word, such as the word at "
+        f"place {lacking[0].lacking} of the text of row {row:,}"
+    )
 
 
 def _joined(
-    rows: Sequence[Row], group: list[int], fields: StimulusFields, join: str, given: str, attach: bool
+    rows: _Rows, group: list[int], fields: StimulusFields, join: str, given: str, attach: bool
 ) -> StimulusText:
-    places = _in_order(rows, group, fields) if fields.order else _in_rows(rows, group, fields)
-    words = [str(_value(rows[place[0]], fields.word, place[0])) for place in places]
+    found = _in_order(rows, group, fields) if fields.order else _in_rows(rows, group, fields)
+    places, lacking = list(found.values()), _lacking(found) if fields.order else None
+    words = [str(_value(rows, place[0], fields.word)) for place in places]
     if join:
         words = [w.strip() for w in words]
         places, words = [p for p, w in zip(places, words) if w], [w for w in words if w]
@@ -94,70 +141,83 @@ def _joined(
         if bare := word.strip():
             start = len(text) + len(word) - len(word.lstrip())
             regions.append((start, start + len(bare)))
-            held.append(tuple(place))
+            held.append(tuple(n for n in place if n < len(rows.own)))
         text += word
-    return StimulusText(text, prefix, tuple(regions), tuple(held))
+    return StimulusText(text, prefix, tuple(regions), tuple(held), lacking)
 
 
-def _in_rows(rows: Sequence[Row], group: list[int], fields: StimulusFields) -> list[list[int]]:
+def _in_rows(rows: _Rows, group: list[int], fields: StimulusFields) -> dict[float, list[int]]:
     for before, after in pairwise(group):
         if after != before + 1:
             raise BadValue(
-                f"expected the rows of the text {_name(rows[after], fields)} one after another, got row {before + 1:,} and "
-                f"then row {after + 1:,}",
+                f"expected the rows of the text {_name(rows[after], fields)} one after another, got {rows.name(before)} and "
+                f"then {rows.name(after)}",
                 Advice("name the column with the places of the words", "order=…", "--order"),
                 argument="table",
             )
-    return [[n] for n in group]
+    return {float(n): [n] for n in group}
 
 
-def _in_order(rows: Sequence[Row], group: list[int], fields: StimulusFields) -> list[list[int]]:
-    """Return the rows of each place; rows of one place are readings of one word by several people."""
+def _in_order(rows: _Rows, group: list[int], fields: StimulusFields) -> dict[float, list[int]]:
+    """Return the rows of each place, in order; rows of one place are readings of one word by several people."""
     assert fields.order is not None  # noqa: S101  (ours: the caller looked)
     places: dict[float, list[int]] = {}
     for n in group:
-        places.setdefault(_number(_value(rows[n], fields.order, n), fields.order, n), []).append(n)
+        places.setdefault(_number(rows, n, fields.order), []).append(n)
     for at, held in places.items():
-        words = {str(_value(rows[n], fields.word, n)).strip(): n for n in held}
+        words = {str(_value(rows, n, fields.word)).strip(): n for n in held}
         if len(words) > 1:
             (one, first), (other, second) = list(words.items())[:2]
             raise BadValue(
-                f"expected one word at place {at:g} of the text {_name(rows[held[0]], fields)}, got {one!r:.40} in row "
-                f"{first + 1:,} and {other!r:.40} in row {second + 1:,}",
+                f"expected one word at place {at:g} of the text {_name(rows[held[0]], fields)}, got {one!r:.40} in "
+                f"{rows.name(first)} and {other!r:.40} in {rows.name(second)}",
                 Advice("name all columns that tell texts apart", "item=…", "--item"),
                 argument="table",
             )
-    return [places[at] for at in sorted(places)]
+    return {at: places[at] for at in sorted(places)}
 
 
-def _prefix(rows: Sequence[Row], group: list[int], name: str) -> str:
-    found = {str(_value(rows[n], name, n)): n for n in group}
+def _lacking(places: Iterable[float]) -> int | None:
+    """Return the first whole number between two places that is none, or 1 before 2; numbers may run on from text to text."""
+    last: int | None = None
+    for at in places:
+        if at != int(at):
+            return None
+        if (last is None and at == 2) or (last is not None and at > last + 1):
+            return int(at) - 1 if last is None else last + 1
+        last = int(at)
+    return None
+
+
+def _prefix(rows: _Rows, group: list[int], name: str) -> str:
+    found = {str(_value(rows, n, name)): n for n in group if n < len(rows.own)}
     if len(found) > 1:
         first, second = list(found.values())[:2]
         raise BadValue(
-            f"expected one prefix for a text, got two, in row {first + 1:,} and row {second + 1:,}",
+            f"expected one prefix for a text, got two, in {rows.name(first)} and {rows.name(second)}",
             "repeat the prefix in all rows of the text",
             argument="given_field",
         )
     return next(iter(found))
 
 
-def _number(value: Any, name: str, row: int) -> float:
+def _number(rows: _Rows, n: int, name: str) -> float:
+    value = _value(rows, n, name)
     try:
         return check_real_number(name, float(value))
     except (PofxError, TypeError, ValueError):
         raise BadValue(
-            f"expected a number in column {name!r} of row {row + 1:,}, got {value!r:.40}",
+            f"expected a number in column {name!r:.40} of {rows.name(n)}, got {value!r:.40}",
             "mend the row, or name another column",
             argument="order",
         ) from None
 
 
-def _value(row: Row, name: str, number: int) -> Any:
-    value = row.get(name)
+def _value(rows: _Rows, n: int, name: str) -> Any:
+    value = rows[n].get(name)
     if value is None:
         raise BadValue(
-            f"expected a value in column {name!r} of row {number + 1:,}, got none",
+            f"expected a value in column {name!r:.40} of {rows.name(n)}, got none",
             "mend the row, or name another column",
             argument="table",
         )

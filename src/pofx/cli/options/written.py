@@ -19,7 +19,7 @@ from pofx.files.urls import check_local, local_path
 # The parameters of all verbs that name inputs: files, directories and models. A model may have another name than a path.
 READ = (
     *("file", "files", "test_files", "chat", "directory", "model", "model_name", "names", "reference"),
-    *("against", "languages", "good", "bad", "frequency_files"),
+    *("against", "languages", "good", "bad", "frequency_files", "text_files"),
 )
 # The endings of a model's files. Writing over such a file in an input directory would damage the model.
 _OF_A_MODEL = (".json", ".safetensors", ".model", ".txt", ".jinja", ".gguf", ".arpa", ".arpa.gz")

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     "…), else the order of the rows. Rows of one text with one place are readings of one word.",
 )
 @click.option(
+    "--texts",
+    "text_files",
+    multiple=True,
+    metavar="FILE",
+    help="A table with every word of the texts, in columns of the same names (repeatable), where FILE lacks words.",
+)
+@click.option(
     "--join",
     default=" ",
     metavar="TEXT",
@@ -96,6 +103,7 @@ def command(
     word_field: str | None,
     item_fields: tuple[str, ...],
     order_field: str | None,
+    text_files: tuple[str, ...],
     join: str,
     attach: bool,
     given: str,
@@ -124,7 +132,7 @@ def command(
     from pofx.stimuli.frequencies import WordFrequencies
     from pofx.stimuli.regions import measure_regions
     from pofx.stimuli.stimulus_table import StimulusTable, added_columns
-    from pofx.stimuli.stimulus_texts import read_texts_of_rows
+    from pofx.stimuli.stimulus_texts import read_texts_of_rows, tell_lacking
 
     if out is not None and as_json:
         raise click.UsageError("-o: expected alone, got with --json.")
@@ -135,7 +143,10 @@ def command(
 
         target_of(out)
     table, fields = _read(file, layout, word_field, item_fields, order_field, given_field)
-    texts = read_texts_of_rows(table.rows, fields, join, given, attach)
+    whole = [row for file in text_files for row in _rows_of_texts(file, layout, fields)]
+    texts = read_texts_of_rows(table.rows, fields, join, given, attach, whole)
+    if told := tell_lacking(texts):
+        click.echo(f"pofx: warning: {told}; name a table of the texts (--texts)", err=True)
     if not attach and join:
         _warn_of_punctuation(texts)
     known = WordFrequencies.of(documents(*frequency_files)) if frequency_files else None
@@ -178,6 +189,24 @@ def _read(
 
     table = read_whole_table(layout.records((file,), ignore), text_of)
     return table, find_fields(table.names, word, items or None, order, given)
+
+
+def _rows_of_texts(file: str, layout: Layout, fields: StimulusFields) -> tuple[Mapping[str, Any], ...]:
+    """Return the rows of a table of texts.
+
+    Raises:
+        BadSource: The table lacks a column.
+    """
+    from pofx.corpus.whole_table import read_whole_table
+    from pofx.errors import BadSource
+
+    table = read_whole_table(layout.records((file,), lambda bad: None))
+    for name in (*fields.item, fields.word, *([fields.order] if fields.order else [])):
+        if name not in table.names:
+            raise BadSource(
+                f"{file}: expected a column {name!r:.60}, got none", "rename the columns of the texts"
+            )
+    return table.rows
 
 
 def _warn_of_punctuation(texts: Sequence[StimulusText]) -> None:
