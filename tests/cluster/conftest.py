@@ -13,7 +13,8 @@ import pytest
 import pofx
 from pofx.jobs.documents import Documents
 
-FOLDERS = (str(Path(__file__).parent), str(Path(__file__).parents[1] / "jobs" / "sharded"))
+TESTS = Path(__file__).parents[1]
+FOLDERS = tuple(str(TESTS / name) for name in ("cluster", "jobs/sharded", "filtering"))
 sys.path[:0] = [f for f in FOLDERS if f not in sys.path]
 
 from shard_toys import Recipe, files_of, run  # noqa: E402

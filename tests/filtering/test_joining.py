@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from copied_texts import WORDS, corpus
 
 from pofx.algorithms.statistics.clusters import Groups
 from pofx.algorithms.statistics.shingles import jaccard
 from pofx.filtering.copies.joining import join_copies
 from pofx.filtering.copies.signature import Dedupe, signatures
 from pofx.queries.corpus_audit.near_duplicates import ALIKE, group_near_copies
-
-WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ne", "pu", "ra") for b in ("t", "rn", "sk", "ll", "m", "xo")]
-
-
-def corpus(seed: int, n: int = 60) -> list[str]:
-    """Random texts, with exact copies, copies in other case and white space, and copies with some words changed."""
-    rng = random.Random(seed)
-    out: list[str] = []
-    for _ in range(n):
-        kind = rng.random()
-        if not out or kind < 0.5:
-            out.append(" ".join(rng.choices(WORDS, k=rng.randint(1, 60))))
-            continue
-        text = rng.choice(out)
-        if kind < 0.7:
-            out.append(text)
-        elif kind < 0.75:
-            out.append(f" {text.upper()}\n")
-        else:
-            words = text.split()
-            for _ in range(rng.randint(1, 3)):
-                words[rng.randrange(len(words))] = rng.choice(WORDS)
-            out.append(" ".join(words))
-    return out
 
 
 def batches(items: Sequence[str], size: int = 7) -> Callable[[], Iterator[Sequence[str]]]:

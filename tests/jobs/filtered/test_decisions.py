@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pofx.filtering.copies.joining import join_copies
 from pofx.filtering.copies.signature import Dedupe, signatures
 from pofx.jobs.filtered.decisions import decide, ids_of
 from pofx.queries.corpus_audit.near_duplicates import group_near_copies
@@ -46,7 +47,7 @@ def parts_of(texts: list[str], reasons: list[str], dedupe: Dedupe, home: Path) -
 def test_of_each_group_the_first_that_passes_is_kept(seed: int, dedupe: Dedupe, tmp_path: Path) -> None:
     texts, own = corpus(seed)
     (tmp_path / "join").mkdir()
-    found = decide(len(texts), parts_of(texts, own, dedupe, tmp_path), dedupe, tmp_path / "join")
+    found = decide(len(texts), parts_of(texts, own, dedupe, tmp_path), dedupe, tmp_path / "join", join_copies)
     final = found.reasons(0, own)
     near = group_near_copies(texts).tolist()
     for k, text in enumerate(texts):

@@ -33,7 +33,7 @@ main({arguments!r})
 """
 MOMENTS = [
     pytest.param("pofx.jobs.sharded.part", "write_commit", 3, marks=pytest.mark.thorough),
-    pytest.param("pofx.jobs.filtered.decisions", "join_copies", 1, marks=pytest.mark.thorough),
+    pytest.param("pofx.jobs.filtered.running", "join_copies", 1, marks=pytest.mark.thorough),
     pytest.param("pofx.jobs.filtered.running", "write_plan", 2, marks=pytest.mark.thorough),
     ("pofx.jobs.filtered.sides", "write_commit", 8),  # in the second side, whose first part has its name
     pytest.param("pofx.jobs.filtered.running", "write_totals", 1, marks=pytest.mark.thorough),

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.statistics.clusters import Groups, Labels
 from pofx.algorithms.statistics.shingles import jaccard
+from pofx.filtering.copies.candidates import ALL_BANDS, Pairs, band_keys, hopeful, no_pairs, pair_bucket
 from pofx.filtering.copies.key_files import KeyFiles
 from pofx.filtering.copies.signature import MINIMA, Dedupe, read_signatures
 from pofx.filtering.copies.text_store import TextStore
-from pofx.queries.corpus_audit.near_duplicates import ALIKE, BANDS, CROWD, HOPELESS, ROWS
+from pofx.queries.corpus_audit.near_duplicates import ALIKE
 
 # About how many bytes the sorting of one file of keys takes.
 MEMORY = 1 << 28
@@ -66,27 +67,40 @@ def join_copies(
         exact[documents] = np.repeat(documents[cuts[:-1]], np.diff(cuts))
     if dedupe != "near":
         return exact, exact
-    return exact, _near(exact, rows, texts, directory, memory)
+    return exact, merge_pairs(exact, _candidates(exact, rows, directory, memory), texts, directory)
 
 
-def _near(exact: Labels, rows: NDArray[np.uint32], texts: Batches, directory: Path, memory: int) -> Labels:
+def _candidates(exact: Labels, minima: NDArray[np.uint32], directory: Path, memory: int) -> Pairs:
+    """Return the pairs of distinct documents that may be near copies, sorted."""
     distinct = np.flatnonzero(exact == np.arange(len(exact)))
-    pairs = np.zeros((0, 2), dtype=np.int64)
-    for band in range(
-        BANDS + 1
-    ):  # the last band is all minima: texts that differ in case and white space alone
+    pairs = no_pairs()
+    for band in range(ALL_BANDS):
         keys = KeyFiles(directory, f"band-{band:02d}", 1, len(distinct), memory)
         for start in range(0, len(distinct), _BATCH):
             some = distinct[start : start + _BATCH]
-            low = rows[some] if band == BANDS else rows[some, band * ROWS : (band + 1) * ROWS]
-            keys.add(_hash_rows(low)[:, None], some)
+            keys.add(band_keys(minima[some], band)[:, None], some)
         for documents, cuts in keys.groups():
-            found = [
-                _likely(documents[cuts[k] : cuts[k + 1]], rows)
-                for k in np.flatnonzero(np.diff(cuts) > 1).tolist()
-            ]
-            pairs = np.unique(np.concatenate([pairs, *found]), axis=0)
+            found = [pairs]
+            for k in np.flatnonzero(np.diff(cuts) > 1).tolist():
+                own = pair_bucket(documents[cuts[k] : cuts[k + 1]])
+                found.append(own[hopeful(own, minima)])
+            pairs = np.unique(np.concatenate(found), axis=0)
         keys.remove()
+    return pairs
+
+
+def merge_pairs(exact: Labels, pairs: Pairs, texts: Batches, directory: Path) -> Labels:
+    """Group the documents that pairs link whose shingles have a Jaccard similarity of 0.8 or more.
+
+    Args:
+        exact: The first document that is equal to each document, `[n]`.
+        pairs: Pairs of distinct documents, each once, sorted.
+        texts: As in `join_copies`.
+        directory: A directory for the texts of the pairs.
+
+    Returns:
+        The first document of the group of each document, `[n]`.
+    """
     within = np.unique(pairs)
     groups = Groups(len(within))
     with TextStore(directory / "texts") as store:
@@ -98,33 +112,6 @@ def _near(exact: Labels, rows: NDArray[np.uint32], texts: Batches, directory: Pa
     first = np.arange(len(exact), dtype=np.int64)
     first[within] = within[groups.labels()]
     return first[exact]
-
-
-def _hash_rows(rows: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Return a 64-bit hash of each row, `[n]`; equal hashes of different rows only cost a comparison."""
-    out = np.zeros(len(rows), dtype=np.uint64)
-    for column in rows.T:
-        out = (out ^ column) * np.uint64(0xFF51AFD7ED558CCD)
-        out ^= out >> np.uint64(32)
-    return out
-
-
-def _likely(bucket: NDArray[np.int64], rows: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Return the pairs of a bucket whose share of equal minima gives hope, `[p, 2]`.
-
-    In a crowd each document is paired with the first and the previous one only.
-    """
-    if len(bucket) <= CROWD:
-        i, j = np.triu_indices(len(bucket), 1)
-    else:
-        rest = np.arange(1, len(bucket))
-        i, j = np.concatenate([np.zeros_like(rest), rest[:-1]]), np.concatenate([rest, rest[1:]])
-    out = []
-    for at in range(0, len(i), _BATCH):
-        a, b = bucket[i[at : at + _BATCH]], bucket[j[at : at + _BATCH]]
-        alike = (rows[a] == rows[b]).mean(axis=1) >= HOPELESS
-        out.append(np.stack([a[alike], b[alike]], axis=1))
-    return np.concatenate(out)
 
 
 def _copy_texts(numbers: NDArray[np.int64], texts: Batches, store: TextStore) -> None:

@@ -52,20 +52,34 @@ class KeyFiles:
         """Yield the documents of one file after the other, grouped by key.
 
         Yields:
-            The documents sorted by key, `[n]`, those with one key in rising order; and where each of the g groups begins,
-            with n at the end, `[g + 1]`.
+            The documents and the groups, as `group_by_key` returns them.
         """
         for path in self._paths:
             if not path.exists():
                 continue
             rows = np.fromfile(path, dtype="<u8").reshape(-1, self._words + 1).astype(np.uint64)
-            # This sort is stable, and rows were written in the order of the documents.
-            order = np.lexsort([rows[:, k] for k in range(self._words - 1, -1, -1)])
-            rows = rows[order]
-            change = np.flatnonzero((rows[1:, :-1] != rows[:-1, :-1]).any(axis=1)) + 1
-            yield rows[:, -1].astype(np.int64), np.concatenate([[0], change, [len(rows)]])
+            yield group_by_key(rows[:, :-1], rows[:, -1].astype(np.int64))
 
     def remove(self) -> None:
         """Remove the files."""
         for path in self._paths:
             path.unlink(missing_ok=True)
+
+
+def group_by_key(
+    keys: NDArray[np.uint64], documents: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Group documents by their keys, whatever the order of the rows.
+
+    Args:
+        keys: The key of each document, `[n, words]`.
+        documents: The documents, `[n]`; n is above 0.
+
+    Returns:
+        The documents sorted by key, `[n]`, and those with one key in rising order; and where each of the g groups begins,
+        with n at the end, `[g + 1]`.
+    """
+    order = np.lexsort([documents, *keys.T[::-1]])
+    keys = keys[order]
+    change = np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1)) + 1
+    return documents[order], np.concatenate([[0], change, [len(keys)]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pofx.algorithms.statistics.clusters import Labels
 from pofx.errors import require
-from pofx.filtering.copies.joining import join_copies
+from pofx.filtering.copies.joining import Batches
 from pofx.filtering.copies.signature import Dedupe
 from pofx.filtering.copies.text_store import TextStore
 
 COPY, NEAR_COPY = "copy", "near copy"
+# A function with the arguments and the result of `join_copies`.
+Join = Callable[[int, Batches, Batches, Dedupe, Path], tuple[Labels, Labels]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,7 @@ class Decisions:
         return out
 
 
-def decide(n: int, parts: Sequence[Path], dedupe: Dedupe, directory: Path) -> Decisions:
+def decide(n: int, parts: Sequence[Path], dedupe: Dedupe, directory: Path, join: Join) -> Decisions:
     """Find the copies of a corpus.
 
     An exact copy is a copy of the first document that is equal to it. Of each group of near copies, the first document that
@@ -59,6 +62,7 @@ def decide(n: int, parts: Sequence[Path], dedupe: Dedupe, directory: Path) -> De
         parts: The parts of the first pass, in the order of the units.
         dedupe: Which copies to find.
         directory: An empty directory for the files of the join.
+        join: The join: `join_copies`, or a `RayJoin`, which returns the same.
 
     Returns:
         The copies.
@@ -69,7 +73,7 @@ def decide(n: int, parts: Sequence[Path], dedupe: Dedupe, directory: Path) -> De
     numbers = np.arange(n, dtype=np.int64)
     if dedupe == "none" or not n:
         return Decisions(numbers, np.zeros(n, dtype=np.bool_))
-    exact, near = join_copies(
+    exact, near = join(
         n, lambda: column(parts, "signature"), lambda: column(parts, "text"), dedupe, directory
     )
     passing = np.zeros(n, dtype=np.bool_)
