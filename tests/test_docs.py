@@ -10,7 +10,7 @@ The conventions of README.md and docs/*.md:
 In an expected output a line `...` stands for any lines and `...` within a line for any characters; spaces at the
 ends of lines and blank lines do not count. A number of a float32 model may be off by one unit of its last place. `<!-- slow -->` on the line before a fence: the block is not run (what takes minutes, or
 changes the machine). `<!-- varies -->`: run, output not compared (what depends on the version of Python).
-Every page runs in an empty directory that holds copies of docs/proverbs.txt and docs/proverbes.txt. One that uses SmolLM2
+Every page runs in an empty directory that holds copies of docs/proverbs.txt, docs/proverbes.txt and docs/jobs. One that uses SmolLM2
 is skipped where that is not installed, and finds it converted: what is said once, the first time, is on no page.
 """
 
@@ -38,7 +38,7 @@ from pofx.cli.main import VERBS, main
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("jobs/*.md"))]
 ALL_PAGES = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
 CORPORA = ("proverbs.txt", "proverbes.txt")
 MOST_SLOW, MOST_VARYING, MOST_PRETRAINED = 10, 4, 3
@@ -252,6 +252,7 @@ def here(tmp_path: Path, cache: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "docs").mkdir()
     for name in CORPORA:
         shutil.copy(DOCS / name, tmp_path / "docs" / name)
+    shutil.copytree(DOCS / "jobs", tmp_path / "docs" / "jobs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POFX_CACHE", cache)
     monkeypatch.setenv("POFX_DATA", str(tmp_path / "data"))
@@ -267,13 +268,17 @@ def uses_smollm2(page: Path) -> bool:
     return any("smollm2" in c for c in commands)
 
 
+def named(page: Path) -> str:
+    return page.stem if page.parent != DOCS / "jobs" else f"jobs-{page.stem}"
+
+
 # All pages together take a minute. These are the ones that a newcomer tries first.
 QUICK = ("tutorial", "score", "words", "next", "sample")
 
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, id=p.stem, marks=[pytest.mark.thorough] * (p.stem not in QUICK)) for p in PAGES],
+    [pytest.param(p, id=named(p), marks=[pytest.mark.thorough] * (p.stem not in QUICK)) for p in PAGES],
 )
 def test_page_runs(page: Path, here: Path) -> None:
     if uses_smollm2(page):
@@ -370,8 +375,9 @@ def test_links_resolve() -> None:
 
 def test_every_page_is_linked_from_the_index() -> None:
     index = (DOCS / "index.md").read_text(encoding="utf-8")
-    for page in DOCS.glob("*.md"):
-        assert page.name == "index.md" or f"({page.name}" in index, page.name
+    for page in DOCS.rglob("*.md"):
+        name = page.relative_to(DOCS).as_posix()
+        assert name == "index.md" or f"({name}" in index, name
 
 
 def test_every_verb_has_a_page() -> None:

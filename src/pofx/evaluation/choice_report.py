@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pofx.algorithms.logspace import logsumexp
 from pofx.algorithms.statistics.proportions import wilson
 from pofx.classification.evaluation import Evaluation, evaluate
-from pofx.evaluation.items import ChoiceItem
+from pofx.evaluation.items import TIED, ChoiceItem
 from pofx.interactive.shown import Shown
 from pofx.interactive.table import HasTable, TableColumn
 from pofx.queries.scoring.terms import Terms
@@ -22,8 +22,6 @@ from pofx.units import bits_per_byte
 Floats = NDArray[np.float64]
 Rule = Literal["log-p", "per-byte", "per-token", "pmi"]
 RULES: tuple[Rule, ...] = ("log-p", "per-byte", "per-token", "pmi")
-# Two numbers of choices that differ by less are equal, nats: sums in another order differ by 1e-12.
-TIED = 1e-9
 
 
 @dataclass(frozen=True, eq=False)

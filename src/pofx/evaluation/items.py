@@ -12,6 +12,8 @@ from pofx.values import check_whole_number
 from pofx.vocab.vocabulary import to_bytes
 
 ItemT = TypeVar("ItemT")
+# Two numbers that differ by less are equal, nats: sums of equal terms in another order differ by 1e-12.
+TIED = 1e-9
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.statistics.proportions import wilson
 from pofx.errors import BadValue
-from pofx.evaluation.items import Pair, as_items, pair_item
+from pofx.evaluation.items import TIED, Pair, as_items, pair_item
 from pofx.interactive.shown import Shown
 from pofx.interactive.table import HasTable, TableColumn
 from pofx.lm.model import LM
@@ -103,7 +103,7 @@ class PairReport(Shown, HasTable):
     @cached_property
     def right(self) -> NDArray[np.bool_]:
         """Whether the right text is the more probable one, `[n]`; two equal numbers are not right."""
-        return self.margins() > 0
+        return self.margins() > TIED
 
     @property
     def whole(self) -> PhenomenonResult:
@@ -124,7 +124,7 @@ class PairReport(Shown, HasTable):
         """The number of verdicts that change if EOS counts where it did not, or the reverse; None without EOS."""
         if self.good_end is None:
             return None
-        return int(np.sum((self.margins(not self.end) > 0) != self.right))
+        return int(np.sum((self.margins(not self.end) > TIED) != self.right))
 
     def table_columns(self) -> list[TableColumn]:
         """Return the columns of `to_arrow`: a row for each pair."""
@@ -187,10 +187,10 @@ def evaluate_pairs(
     good, bad, good_end, bad_end, first = _scored(lm, pairs, given)
     if counted and good_end is None:
         raise refuse_complete()
-    right = _margins(good, bad, good_end, bad_end, counted) > 0
+    right = _margins(good, bad, good_end, bad_end, counted) > TIED
     others = []
     for name, other in models_after_each(lm) if begins else ():
-        verdicts = _margins(*_scored(other, pairs, "")[:4], counted) > 0
+        verdicts = _margins(*_scored(other, pairs, "")[:4], counted) > TIED
         others.append(OtherBegin(name, int(verdicts.sum()), int(np.sum(verdicts != right))))
     return PairReport(pairs, good, bad, good_end, bad_end, counted, tuple(others), first)
 
