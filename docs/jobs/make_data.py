@@ -1,6 +1,6 @@
 """Write the data of the pages in docs/jobs from docs/proverbs.txt: `python docs/jobs/make_data.py`.
 
-Every fifth proverb is held out: it is in no training text. The reading times are made up, from the lengths of words alone and
+Every fifth proverb is held out: it is in no training text. The reading times are made up, from the lengths of words and
 from the surprisals of a model of order 6.
 """
 
@@ -18,6 +18,7 @@ READERS = 4
 
 
 def main() -> None:
+    """Write all files beside this one."""
     rng = random.Random(1)
     proverbs = [p for p in (HERE.parent / "proverbs.txt").read_text().splitlines() if len(p.split()) > 3]
     held_out, training = proverbs[::5][:40], [p for i, p in enumerate(proverbs) if i % 5]
