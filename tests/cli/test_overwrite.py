@@ -26,6 +26,7 @@ MADE = {
     ("infill", "html_path"): "infill --suffix a -m model -n 8 --max-tokens 2 --html OUT",
 }
 MADE["evaluate", "out"] = "evaluate pairs.jsonl -m model -o OUT"
+MADE["evaluate", "html_path"] = "evaluate pairs.jsonl -m model --html OUT"
 MADE["stimuli", "record"] = "stimuli pairs.jsonl --word good --item bad -m model --record OUT"
 MADE["stimuli", "out"] = "stimuli pairs.jsonl --word good --item bad -m model -o OUT"
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"

@@ -29,6 +29,7 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("stimuli", "out"): "stimuli IN --word text --item text -o OUT",
     ("stimuli", "record"): "stimuli IN --word text --item text --record OUT",
     ("evaluate", "out"): "evaluate IN -o OUT",
+    ("evaluate", "html_path"): "evaluate IN --html OUT",
     ("diff", "out"): "diff IN -m model -m model -o OUT",
     ("diff", "html_path"): "diff IN -m model -m model --html OUT",
     ("corpus", "out"): "corpus IN -o OUT",
