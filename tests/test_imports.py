@@ -162,6 +162,7 @@ none = fit(["ab", "ba"], NgramSpec(order=2, begin=False))
 endless = fit(["ab", "ba"], NgramSpec(order=2, end=False))
 cases = [
     lambda: NgramSpec(order=0), lambda: NgramSpec(alpha=-1), lambda: TransformerSpec(width=7),
+    lambda: MixingSpec(memory=256), lambda: fit([], MixingSpec()),
     lambda: score(lm, "ab"), lambda: score(lm, ["ab"], ["a", "b"]), lambda: score(lm, ["\\ud800"]),
     lambda: sample(lm, -1), lambda: sample(lm, 1, max_tokens=0), lambda: sample(lm, 1, seed=-1),
     lambda: pofx.next(lm, k=0), lambda: warp(lm, temperature=0), lambda: warp(lm, top_p=0),

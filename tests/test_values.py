@@ -42,6 +42,7 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
     ("NgramSpec", "quantize"): (lambda v: pofx.NgramSpec(quantize=v), "whole or None"),
     ("fit", "workers"): (lambda v: pofx.fit(TEXTS, pofx.TransformerSpec(), workers=v), "whole"),
     ("NgramSpec", "alpha"): (lambda v: pofx.NgramSpec(alpha=v), "real"),
+    ("MixingSpec", "memory"): (lambda v: pofx.MixingSpec(memory=v), "whole"),
     **{
         ("TransformerSpec", name): (lambda v, name=name: pofx.TransformerSpec(**{name: v}), kind)
         for name, kind in {

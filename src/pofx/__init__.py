@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from pofx.models.outside.callable import from_callable
     from pofx.models.outside.connect import connect
     from pofx.models.saving import save
-    from pofx.models.specs import NgramSpec, TransformerSpec
+    from pofx.models.specs import MixingSpec, NgramSpec, TransformerSpec
     from pofx.queries.audit.audit import audit
     from pofx.queries.compression.compress import Compression, compress, compression
     from pofx.queries.compression.decompress import decompress
@@ -139,7 +139,7 @@ _HOMES = {
     "queries.scoring.terms": "Terms",
     "queries.words.words": "Word Worded words",
     "report.progress": "ProgressBar",
-    "models.specs": "NgramSpec TransformerSpec",
+    "models.specs": "MixingSpec NgramSpec TransformerSpec",
     "models.saving": "save",
     "vocab.subwords": "SubwordVocab",
     "lm.trace": "Trace Want",
@@ -245,6 +245,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "Worded",
     "words",
     "ProgressBar",
+    "MixingSpec",
     "NgramSpec",
     "TransformerSpec",
     "save",

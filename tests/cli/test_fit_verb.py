@@ -155,10 +155,26 @@ def test_a_fit_in_parts_saves_and_reports_the_same(
     assert not list(tmp_path.glob(".parts*"))
 
 
+def test_a_mixing_model_is_fitted_and_scores(run: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the cat sat\nthe dog sat\n" * 9)
+    out = str(tmp_path / "m")
+    fitted = run("fit", str(tmp_path / "a.txt"), "-o", out, "--family", "mixing", "--memory", "2M", "--json")
+    assert fitted.records[0]["held_out_documents"] >= 0
+    seen, unseen = (run("score", "--text", t, "-m", out, "--json").records[0] for t in ("the cat sat", "tac"))
+    assert seen["total_nats"] > unseen["total_nats"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--family", "transformer", "--memory", "9M"], "--memory: expected only with --family ngram"),
+        (["--family", "mixing", "--memory", "9k"], "--memory: expected"),
+        (["--family", "mixing", "--no-end"], "--no-end: expected only with --family ngram or transformer"),
+        (
+            ["--family", "mixing", "--vocab", "chars"],
+            "--vocab: expected only with --family ngram or transformer",
+        ),
+        (["--family", "mixing", "--order", "3"], "--order: expected only with --family ngram"),
         (["--memory", "much"], "--memory: expected a size such as 500M or 2G, got 'much'"),
     ],
 )

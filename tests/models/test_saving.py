@@ -205,7 +205,7 @@ def test_a_failure_half_way_leaves_the_old_model(
 
 def test_only_fitted_models_are_saved(tmp_path: Path) -> None:
     for lm in (ToyLM(), pofx.warp(ngram(), temperature=2), pofx.given(ngram(), "t"), pofx.mixture([ngram()])):
-        with pytest.raises(BadValue, match="expected a fitted n-gram or transformer"):
+        with pytest.raises(BadValue, match="expected a fitted n-gram, mixing model or transformer"):
             pofx.save(lm, tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,7 @@ from pofx.classification.training import fit_joint
 from pofx.errors import BadValue, require
 from pofx.interactive.shown import Shown
 from pofx.lm.model import LM
-from pofx.models.fitting import Spec
+from pofx.models.fitting import VocabSpec
 from pofx.models.specs import NgramSpec
 from pofx.queries.sample import Draw
 from pofx.values import check_whole_number
@@ -84,7 +84,7 @@ class GenerativeClassifier(Shown, ClassifierMixin, BaseEstimator):  # type: igno
 
     def __init__(
         self,
-        spec: Spec | LM | None = None,
+        spec: VocabSpec | LM | None = None,
         *,
         given: Mapping[Any, str | bytes] | None = None,
         prior: Prior = "empirical",

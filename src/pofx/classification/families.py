@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pofx.errors import Advice, BadValue
 from pofx.lm.fitted_documents import record_documents
 from pofx.lm.model import LM
-from pofx.models.fitting import Spec, fit
+from pofx.models.fitting import VocabSpec, fit
 from pofx.models.specs import NgramSpec, TransformerSpec
 from pofx.transforms.geometric import Geometric, GeometricVocab, geometric
 from pofx.transforms.interpolate import Interpolation, interpolate
@@ -26,7 +26,7 @@ Weights = NDArray[np.float64]
 Fitter = Callable[[Weights], tuple[LM, ...]]
 
 
-def make_fitter(texts: Texts, spec: Spec, length: Length, background: float, soft: bool) -> Fitter:
+def make_fitter(texts: Texts, spec: VocabSpec, length: Length, background: float, soft: bool) -> Fitter:
     """Make a function that fits a model for each class, over one vocabulary learned from all texts.
 
     Args:
@@ -88,7 +88,7 @@ def split_class_model(lm: LM) -> tuple[LM, float | None, LM | None]:
     return own, None, pooled
 
 
-def fit_behind_prefixes(texts: Texts, prefixes: Sequence[str | bytes], spec: Spec) -> Fitter:
+def fit_behind_prefixes(texts: Texts, prefixes: Sequence[str | bytes], spec: VocabSpec) -> Fitter:
     """Make a function that fits one model to every text after the prefix of its class."""
 
     def one(weights: Weights) -> tuple[LM, ...]:
@@ -110,7 +110,7 @@ def is_soft(spec: object) -> bool:
     return isinstance(spec, NgramSpec) and spec.smoothing == "additive"
 
 
-def with_vocab(spec: Spec, texts: Texts, length: Length) -> Spec:
+def with_vocab(spec: VocabSpec, texts: Texts, length: Length) -> VocabSpec:
     """Return the spec with a vocabulary made from all texts, since a class may lack characters of another class."""
     if not isinstance(spec, NgramSpec | TransformerSpec):
         raise BadValue(

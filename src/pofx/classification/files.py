@@ -19,7 +19,7 @@ from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.files.directory import MOST_CARD, card_seal, check_output_directory, file_sha256, replaced_output
 from pofx.files.json_file import read_object
 from pofx.lm.model import LM
-from pofx.models.fitting import Spec
+from pofx.models.fitting import VocabSpec
 from pofx.models.saving import read_directory, write_model
 from pofx.models.specs import NgramSpec, TransformerSpec
 from pofx.vocab.vocabulary import refuse_normalizing, to_bytes
@@ -47,7 +47,7 @@ class ClassifierSettings:
         background: The weight of the background model.
     """
 
-    spec: Spec | None
+    spec: VocabSpec | None
     prior: Prior = "empirical"
     length: Length = "own"
     em: int = 0
@@ -284,7 +284,7 @@ def _prior_to_json(prior: Prior, joint: Joint) -> Any:
     return np.asarray(prior, dtype=np.float64).tolist()
 
 
-def _spec_to_json(spec: Spec | None) -> dict[str, Any] | None:
+def _spec_to_json(spec: VocabSpec | None) -> dict[str, Any] | None:
     if spec is None:
         return None
     family = next(name for name, kind in SPECS.items() if isinstance(spec, kind))

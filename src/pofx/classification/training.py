@@ -23,7 +23,7 @@ from pofx.classification.joint import Joint
 from pofx.classification.priors import Prior, log_prior
 from pofx.errors import Advice, BadSource, BadValue, not_resumable
 from pofx.lm.model import LM
-from pofx.models.fitting import Spec
+from pofx.models.fitting import VocabSpec
 from pofx.values import check_real_number, check_whole_number
 from pofx.vocab.vocabulary import refuse_normalizing
 
@@ -50,7 +50,7 @@ def fit_joint(
     texts: Texts,
     labels: NDArray[np.int64],
     classes: Sequence[Any],
-    spec: Spec | LM,
+    spec: VocabSpec | LM,
     given: Mapping[Any, str | bytes] | None = None,
     prior: Prior = "empirical",
     length: Length = "own",
@@ -180,7 +180,7 @@ def _fitter(
     texts: Texts,
     labels: NDArray[np.int64],
     classes: Sequence[Any],
-    spec: Spec | LM,
+    spec: VocabSpec | LM,
     prefixes: tuple[str | bytes, ...] | None,
     length: Length,
     background: float,

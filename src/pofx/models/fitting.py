@@ -9,12 +9,14 @@ from typing import Any
 
 from pofx.errors import Advice, BadValue, no_documents
 from pofx.lm.model import LM
-from pofx.models.specs import NgramSpec, TransformerSpec
+from pofx.models.specs import MixingSpec, NgramSpec, TransformerSpec
 from pofx.ray_session import check_ray
 from pofx.values import check_whole_number
 from pofx.vocab.spec import vocab_for
 
-Spec = NgramSpec | TransformerSpec
+# The specs of models with a vocabulary of the caller's choice, which the models of classes share.
+VocabSpec = NgramSpec | TransformerSpec
+Spec = VocabSpec | MixingSpec
 
 
 # The seed differs from the seeds that callers use, since the hash of a document decides its side. Of documents that
@@ -41,7 +43,7 @@ def fit(
     Args:
         documents: The texts, which are the units of the i.i.d. assumption. The fit puts x0 before and EOS after each. An
             n-gram over bytes reads the documents once, as a stream.
-        spec: The family and its sizes: an `NgramSpec` or a `TransformerSpec`.
+        spec: The family and its sizes: an `NgramSpec`, a `MixingSpec` or a `TransformerSpec`.
         validation: Texts by whose loss the best weights of a transformer are chosen. By default one document in twenty is
             taken from `documents`, by its hash.
         progress: A function that is called with a `FitProgress` at every step of a transformer.
@@ -74,25 +76,48 @@ def fit(
     workers = check_whole_number("workers", workers, 1, MOST_WORKERS)
     if ray is not None:
         check_ray(ray)
-        if isinstance(spec, NgramSpec) or workers == 1:
+        if not isinstance(spec, TransformerSpec) or workers == 1:
             raise BadValue(
                 "expected a Ray for a transformer with at least 2 workers, got "
-                f"{'an n-gram' if isinstance(spec, NgramSpec) else '1 worker'}",
+                f"{'1 worker' if isinstance(spec, TransformerSpec) else _kind(spec)}",
                 Advice("leave Ray out", "ray=None", "no --ray"),
                 argument="ray",
             )
-    if isinstance(spec, NgramSpec):
+    if isinstance(spec, NgramSpec | MixingSpec):
         if workers > 1:
             raise BadValue(
-                f"expected 1 for an n-gram in memory, got {workers}", "leave workers out", argument="workers"
+                f"expected 1 for {_kind(spec)} in memory, got {workers}",
+                "leave workers out",
+                argument="workers",
             )
-        return _fit_ngram(documents, spec)
+        return _fit_mixing(documents, spec) if isinstance(spec, MixingSpec) else _fit_ngram(documents, spec)
     if isinstance(spec, TransformerSpec):
         kept = None if validation is None else list(validation)
         return _fit_transformer(list(documents), spec, kept, progress, checkpoint, resume, workers, ray)
     raise BadValue(
-        f"expected NgramSpec(…) or TransformerSpec(…), got {spec!r}", "pass a spec", argument="spec"
+        f"expected NgramSpec(…), MixingSpec(…) or TransformerSpec(…), got {spec!r}",
+        "pass a spec",
+        argument="spec",
     )
+
+
+def _kind(spec: Spec) -> str:
+    return "a mixing model" if isinstance(spec, MixingSpec) else "an n-gram"
+
+
+def _fit_mixing(documents: Iterable[str | bytes], spec: MixingSpec) -> LM:
+    from pofx.errors import require
+    from pofx.lm.fitted_documents import DocumentRecorder
+    from pofx.vocab.vocabulary import ByteVocab
+
+    require("numba", "compress", "a mixing model")
+    from pofx.models.mixing.model import fit_mixing
+
+    recorder, vocab = DocumentRecorder(), ByteVocab()
+    lm = fit_mixing([vocab.encode_array(text) for text in recorder.record(documents)], spec)
+    if not recorder.documents:
+        raise no_documents()
+    return lm.with_info(fitted=(recorder.finish(),))
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:

@@ -71,7 +71,7 @@ def write_model(lm: LM, directory: Path) -> None:
     """Write the files of a fitted model into an empty directory, which is made if need be.
 
     Args:
-        lm: A fitted n-gram or transformer.
+        lm: A fitted n-gram, mixing model or transformer.
         directory: The directory, which may be part of a larger directory that appears in one step.
 
     Raises:
@@ -213,14 +213,19 @@ def _writer(lm: LM) -> tuple[str, Callable[[Path], None], dict[str, Any]]:
         return "ngram", lambda part: ngram_files.to_files(lm, part), _told(lm.levels.quantization)
     if isinstance(lm, UnboundedLM):
         return "ngram-unbounded", lambda part: unbounded_files.to_files(lm, part), {}
-    # A transformer exists only where its module is loaded, so this test does not load torch for an n-gram.
+    # A model of these families exists only where its module is loaded, so this test loads neither numba nor torch.
+    mixing = sys.modules.get("pofx.models.mixing.model")
+    if mixing is not None and isinstance(lm, mixing.MixingLM):
+        from pofx.models.mixing import files as mixing_files
+
+        return "mixing", lambda part: mixing_files.to_files(lm, part), {}
     transformer = sys.modules.get("pofx.models.transformer.model")
     if transformer is not None and isinstance(lm, transformer.TransformerLM):
         from pofx.models.transformer import files as transformer_files
 
         return "transformer", lambda part: transformer_files.to_files(lm, part), {"overlap": lm.overlap}
     raise BadValue(
-        f"expected a fitted n-gram or transformer to save, got {type(lm).__name__}",
+        f"expected a fitted n-gram, mixing model or transformer to save, got {type(lm).__name__}",
         "save the models inside the transform, and apply the transform again after loading",
     )
 
@@ -284,6 +289,13 @@ def _of_family(directory: Path, card: dict[str, Any], content: str) -> LM:
         from pofx.models.ngram.unbounded import files as unbounded_files
 
         return unbounded_files.from_files(directory, config, vocab, begin)
+    if card.get("family") == "mixing":
+        from pofx.errors import require
+
+        require("numba", "compress", "a mixing model")
+        from pofx.models.mixing import files as mixing_files
+
+        return mixing_files.from_files(directory, config, vocab, begin)
     if card.get("family") == "transformer":
         from pofx.models.transformer import files as transformer_files
 
@@ -295,6 +307,7 @@ def _of_family(directory: Path, card: dict[str, Any], content: str) -> LM:
             )
         return transformer_files.from_files(directory, vocab, begin, overlap)
     raise BadSource(
-        f"{directory / CARD}: expected family 'ngram', 'ngram-unbounded' or 'transformer', got {card.get('family')!r}",
+        f"{directory / CARD}: expected family 'ngram', 'ngram-unbounded', 'mixing' or 'transformer', got "
+        f"{card.get('family')!r}",
         "load the model with the version of pofx that saved it",
     )

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SMOOTHINGS = ("kneser-ney", "additive", "mle")
 MOST_ORDER = 16
+# The least and the most bytes of the tables of a mixing model.
+TABLES = (1_000_000, 1 << 34)
 # The smallest and the largest size of each kind; a larger network has more weights than a machine has memory.
 SIZES = {"layers": (1, 1_000), "width": (2, 65_536), "heads": (1, 1_024), "context": (4, 1_000_000)}
 
@@ -120,6 +122,28 @@ class NgramSpec:
         """The order of a spec whose order has a bound."""
         assert self.order is not None  # noqa: S101  (ours: the caller asks only for these)
         return self.order
+
+
+@dataclass(frozen=True)
+class MixingSpec:
+    """The spec of a context-mixing model of bytes, with x0 and EOS, which reads the documents once, in their order.
+
+        p(x) = Π_i Π_b p(b-th decision of x_i | x_<i, the decisions before it)
+
+    Attributes:
+        memory: The most bytes of the tables, from 1,000,000 on. A short text takes less.
+
+    Raises:
+        BadValue: The memory is out of its range.
+
+    Right: `pofx.fit(documents, MixingSpec())`. Wrong: `MixingSpec(memory=256)`, which counts bytes, not megabytes.
+    """
+
+    memory: int = 1 << 28
+
+    def __post_init__(self) -> None:
+        memory = check_whole_number("memory", self.memory, *TABLES, "count bytes: 256 MB are 256_000_000")
+        object.__setattr__(self, "memory", memory)
 
 
 @dataclass(frozen=True)

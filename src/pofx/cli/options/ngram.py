@@ -107,14 +107,18 @@ def _thresholds(context: click.Context, option: click.Parameter, text: str) -> t
 
 
 def check_family(only: Mapping[str, Sequence[str]], family: str | None) -> None:
-    """Refuse options that only another family uses.
+    """Refuse options that only other families use.
 
     Args:
-        only: The options that only one family uses, without dashes, by that family.
+        only: The options that not every family uses, without dashes, by these families: "ngram", or "ngram or mixing".
         family: The family of the fit; None where -m names a model.
     """
     for owner, names in only.items():
-        idle = [f"--{name}" for name in names if owner != family and typed(name)]
+        idle = [
+            f"--{name.replace('_', '-')}"
+            for name in names
+            if family not in owner.split(" or ") and typed(name)
+        ]
         if idle:
             found = "-m, which fits nothing" if family is None else f"--family {family}"
             raise click.UsageError(
@@ -137,7 +141,8 @@ def check_place(family: str, order: int | None, out: str, workers: int | None, m
     if family == "ngram" and order is not None:
         return
     if is_arpa_name(out):
-        kind = "a transformer" if family != "ngram" else "a model of --order none"
+        kinds = {"ngram": "a model of --order none", "mixing": "a mixing model"}
+        kind = kinds.get(family, "a transformer")
         raise click.UsageError(
             f"--out: expected a directory for {kind}, got an .arpa file; name a directory."
         )

@@ -15,7 +15,7 @@ class FitVerb(Verb):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb, or take part in the fit of process 0."""
-        place = None if ctx.params["family"] == "ngram" else Torchrun.of()
+        place = Torchrun.of() if ctx.params["family"] == "transformer" else None
         if place is None:
             return super().invoke(ctx)
         place.check(ctx.params["workers"])

@@ -10,8 +10,8 @@ import numpy as np
 from pofx.algorithms.prefix_table import PackedStrings, PrefixTable
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.quantized import Rounded
-from pofx.models.ngram.saved_table import Refuse
 from pofx.models.ngram.smoothing import Levels
+from pofx.models.saved_table import Refuse
 
 # How many rows are checked at a time. They take about 60 MB at order 6, so that a fit within 256 MB can load its model.
 _ROWS = 1 << 18

@@ -20,8 +20,8 @@ from pofx.models.ngram.checks import check_numbers
 from pofx.models.ngram.counting import Codes
 from pofx.models.ngram.model import NgramLM
 from pofx.models.ngram.quantized import BITS, Quantization, Rounded, quantize_levels
-from pofx.models.ngram.saved_table import Refuse, SavedTable, open_table
 from pofx.models.ngram.smoothing import Histories, Levels
+from pofx.models.saved_table import Refuse, SavedTable, open_table
 from pofx.models.specs import NgramSpec
 from pofx.vocab.vocabulary import Vocab
 

@@ -18,9 +18,11 @@ from pofx.cli.running.fit_in_group import FitVerb
 from pofx.files.limits import parse_size
 from pofx.models.specs import SIZES, NgramSpec
 
-# Options that only one family uses. With another family such an option is a mistake, which nobody would notice.
+# Options that not every family uses. With another family such an option is a mistake, which nobody would notice.
 ONLY = {
-    "ngram": ("order", "smoothing", "alpha", "prune", "quantize", "memory"),
+    "ngram": ("order", "smoothing", "alpha", "prune", "quantize"),
+    "ngram or mixing": ("memory",),
+    "ngram or transformer": ("vocab", "no_begin", "no_end", "workers"),
     "transformer": ("layers", "width", "heads", "context", "seconds", "epochs", "seed", "resume", "ray"),
 }
 
@@ -49,10 +51,11 @@ def _finished(out: Path, values: Values) -> bool:
 )
 @click.option(
     "--family",
-    type=click.Choice(["ngram", "transformer"]),
+    type=click.Choice(["ngram", "mixing", "transformer"]),
     default="ngram",
     show_default=True,
-    help="Kind of model: ngram counts, and takes a second; transformer is a neural network.",
+    help="Kind of model: ngram counts, and takes a second; mixing mixes the predictions of many contexts of bytes, at "
+    "some 100 kB a second; transformer is a neural network.",
 )
 @vocab_option()
 @click.option(
@@ -96,7 +99,7 @@ def _finished(out: Path, values: Values) -> bool:
     metavar="SIZE",
     callback=_size,
     help="ngram: fit within about this much memory, such as 500M; the rest lies on the disk beside the model. "
-    "With --workers alone 2G.",
+    "With --workers alone 2G. mixing: the most memory of the tables, 256M by default.",
 )
 @click.option(
     "--layers",
@@ -183,7 +186,7 @@ def command(
     from pofx.corpus.split import split_documents
     from pofx.models.fitting import Spec, fit
     from pofx.models.saving import check_target, save
-    from pofx.models.specs import TransformerSpec
+    from pofx.models.specs import MixingSpec, TransformerSpec
 
     _check_heeded(family, smoothing)
     ngram.check_place(family, order, out, workers, memory)
@@ -191,6 +194,8 @@ def command(
     spec: Spec
     if family == "ngram":
         spec = NgramSpec(order, smoothing, alpha, vocab, not no_begin, not no_end, *compact)
+    elif family == "mixing":
+        spec = MixingSpec() if memory is None else MixingSpec(memory)
     else:
         spec = TransformerSpec(
             layers, width, heads, context, vocab, not no_begin, not no_end, seconds, epochs, seed

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.files.tensor_file import write_tensors
-from pofx.models.ngram.saved_table import Refuse, SavedTable, open_table
 from pofx.models.ngram.unbounded.buckets import BUCKETS
 from pofx.models.ngram.unbounded.model import UnboundedLM
 from pofx.models.ngram.unbounded.smoothed import Smoothed
 from pofx.models.ngram.unbounded.table import DEEP, ContextTable
+from pofx.models.saved_table import Refuse, SavedTable, open_table
 from pofx.vocab.vocabulary import Vocab
 
 MODEL_TYPE = "pofx-ngram-unbounded"

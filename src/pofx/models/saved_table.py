@@ -1,4 +1,4 @@
-"""The opening of a saved n-gram, of either kind: the file is mapped, and refused where it disagrees with its directory."""
+"""The opening of a saved model of tables: the file is mapped, and refused where it disagrees with its directory."""
 
 from __future__ import annotations
 
