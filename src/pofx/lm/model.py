@@ -19,6 +19,7 @@ from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.fitted_documents import FittedDocuments
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.info import Info
+from pofx.lm.path_distributions import PathDistributions
 from pofx.lm.paths import skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
@@ -218,6 +219,19 @@ class LM(Shown, ABC):
         The default tree extends one generation of nodes at a time. A family may read many generations in one pass.
         """
         return ExtensionBranches(self.extend, state)
+
+    def path_distributions(
+        self, paths: Sequence[Path], skip: int | Sequence[int] = 0
+    ) -> PathDistributions | None:
+        """Return the next-token distributions along known paths, after one pass that keeps less than the distributions.
+
+        The default is None, where only `branches` and `extend` give whole distributions.
+
+        Args:
+            paths: Token ids of each path, as in `forward`.
+            skip: The number of first positions of a path that are left out, as in `forward`.
+        """
+        return None
 
     def seen(self, n: int) -> Ints:
         """Return the effective context at each position of a path of n tokens, `[n]`.

@@ -11,6 +11,7 @@ from pofx.errors import Impossible
 from pofx.lm.begin import Begin
 from pofx.lm.info import Info
 from pofx.lm.model import LM
+from pofx.lm.path_distributions import PathDistributions
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.wrapper import LMWrapper
@@ -127,9 +128,20 @@ class Given(LMWrapper):
         skip: int | Sequence[int] = 0,
     ) -> Trace:
         """Return the model's pass over prefix and path; the prefix is not scored."""
+        whole, skips = self._after_prefix(paths, skip)
+        return self.lm.forward(whole, want, skips)
+
+    def path_distributions(
+        self, paths: Sequence[Path], skip: int | Sequence[int] = 0
+    ) -> PathDistributions | None:
+        """Return the model's distributions along prefix and path, without those of the prefix."""
+        return self.lm.path_distributions(*self._after_prefix(paths, skip))
+
+    def _after_prefix(self, paths: Sequence[Path], skip: int | Sequence[int]) -> tuple[list[Ints], list[int]]:
+        """Return the paths after the prefix, and the skips that count the prefix, too."""
         k = len(self.ids)
         skips = [k + skip] * len(paths) if isinstance(skip, int) else [k + s for s in skip]
-        return self.lm.forward([np.append(self.ids, p).astype(np.int64) for p in paths], want, skips)
+        return [np.append(self.ids, p).astype(np.int64) for p in paths], skips
 
     def seen(self, n: int) -> Ints:
         """Return the effective context of the model at the positions after the prefix, whose tokens count as seen."""

@@ -14,12 +14,14 @@ from pofx.files.reading_tape import Arrays, read_once
 from pofx.lm.bounds import Bounds
 from pofx.lm.continuation_tree import Branches, ExtensionBranches
 from pofx.lm.model import LM
+from pofx.lm.path_distributions import PathDistributions
 from pofx.lm.paths import as_id_rows, skip_per_path
 from pofx.lm.reading_progress import offset_reading, report_read, report_recalled
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, Want
 from pofx.transforms.window_cuts import concatenate_windows, cuts, rule, stretches
 from pofx.transforms.windowed_branches import WindowedBranches
+from pofx.transforms.windowed_distributions import WindowedDistributions
 from pofx.transforms.wrapper import LMWrapper
 from pofx.values import check_whole_number
 
@@ -138,16 +140,7 @@ class Windowed(LMWrapper):
         The model reads paths of one window together. The windows of longer paths are read in stretches of some seconds,
         and each stretch is recorded (`read_once`). The cuts between stretches depend on the paths and the model only.
         """
-        ids = [np.asarray(p, dtype=np.int64) for p in paths]
-        skips = skip_per_path(skip, ids)
-        cut: list[NDArray[np.int64]] = []
-        read: list[int] = []
-        ends: list[int] = []
-        for path, first in zip(ids, skips):
-            for lo, hi, fresh in cuts(len(path), first, self.room, self.stride):
-                cut.append(path[lo:hi])
-                read.append(fresh - lo)
-            ends.append(len(cut))
+        cut, read, ends = self._windows(paths, skip)
         sizes = [len(w) - r for w, r in zip(cut, read)]
         parts = stretches(sizes, ends, max(1, PRODUCTS // self.work) if self.work else TOKENS)
         done, of = 0, sum(sizes)
@@ -163,6 +156,30 @@ class Windowed(LMWrapper):
         # The trace has every field that the model's traces have.
         names = traced[0] if traced else {}
         return Trace(**{"logp": (), **{n: concatenate_windows([t[n] for t in traced], ends) for n in names}})
+
+    def path_distributions(
+        self, paths: Sequence[Path], skip: int | Sequence[int] = 0
+    ) -> PathDistributions | None:
+        """Return the model's distributions along the windows, which are read a stretch at a time."""
+        if self.lm.path_distributions([]) is None:
+            return None
+        cut, read, _ = self._windows(paths, skip)
+        return WindowedDistributions(self.lm, cut, read)
+
+    def _windows(
+        self, paths: Sequence[Path], skip: int | Sequence[int]
+    ) -> tuple[list[Ints], list[int], list[int]]:
+        """Return the tokens of each window, how many of them it does not predict, and where the windows of each path end."""
+        ids = [np.asarray(p, dtype=np.int64) for p in paths]
+        cut: list[Ints] = []
+        read: list[int] = []
+        ends: list[int] = []
+        for path, first in zip(ids, skip_per_path(skip, ids)):
+            for lo, hi, fresh in cuts(len(path), first, self.room, self.stride):
+                cut.append(path[lo:hi])
+                read.append(fresh - lo)
+            ends.append(len(cut))
+        return cut, read, ends
 
     def _read(self, cut: Sequence[Ints], read: Sequence[int], want: Want) -> tuple[Arrays, bool]:
         """Return the fields of the model's trace of some windows, concatenated, and whether a recording had the trace."""

@@ -10,6 +10,7 @@ from typing import Literal
 from pofx.errors import Advice, BadValue
 from pofx.lm.begin import Begin
 from pofx.lm.model import LM
+from pofx.lm.path_distributions import PathDistributions
 from pofx.lm.trace import Path, Trace, Want
 from pofx.transforms.given import Given
 from pofx.values import show_value, why_not_whole
@@ -69,6 +70,17 @@ class WithBegin(Given):
         Raises:
             BadValue: A path begins with x0, and x0 is a control token, which no text spells.
         """
+        self._refuse_doubled(paths, skip)
+        return super().forward(paths, want, skip)
+
+    def path_distributions(
+        self, paths: Sequence[Path], skip: int | Sequence[int] = 0
+    ) -> PathDistributions | None:
+        """Return the model's distributions along x0 and each path; the errors are those of `forward`."""
+        self._refuse_doubled(paths, skip)
+        return super().path_distributions(paths, skip)
+
+    def _refuse_doubled(self, paths: Sequence[Path], skip: int | Sequence[int]) -> None:
         # A second x0 raises log p of a short sentence by 2 nats, and costs a paragraph 7 to 14 nats (Gemma 3 270M).
         skips = [skip] * len(paths) if isinstance(skip, int) else skip
         if self._control and any(self._doubled(p) for p, s in zip(paths, skips) if s == 0):
@@ -77,7 +89,6 @@ class WithBegin(Given):
                 f"({self.begin.text}, id {self.begin.id})",
                 "leave x0 out, since it stands before a text once",
             )
-        return super().forward(paths, want, skip)
 
     def _doubled(self, path: Path) -> bool:
         """Return whether a path begins with x0.

@@ -11,19 +11,22 @@ from pofx.errors import Advice, TooLong, require
 require("torch", "hf", "a pretrained model")
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pofx.lm.begin import Begin, refuse_unconditional
 from pofx.lm.continuation_tree import Branches
 from pofx.lm.model import LM, prepare_paths
+from pofx.lm.path_distributions import PathDistributions
 from pofx.lm.paths import as_id_rows
 from pofx.lm.reading_progress import report_read
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.lm.window_rule import whole_within
 from pofx.models.pretrained.inference.body import Body, Carry
-from pofx.models.pretrained.inference.head import ROWS, Head
-from pofx.models.pretrained.inference.prefix_tree import prefix_tree
+from pofx.models.pretrained.inference.head import ROWS, Head, LogitsHead
+from pofx.models.pretrained.inference.kept_hidden import KeptHidden
+from pofx.models.pretrained.inference.prefix_tree import PrefixTree, prefix_tree
 from pofx.models.threads import engine_for, threads_for
 from pofx.values import check_ids, check_whole_number
 from pofx.vocab.vocabulary import Vocab
@@ -105,10 +108,7 @@ class PretrainedLM(LM):
         """Compute log p(path[i] | path[:i]) for i ≥ skip, nats; a prefix that several paths share is computed once."""
         ids, skips = prepare_paths(self, paths, skip)
         out = TraceBuilder([len(p) - s for p, s in zip(ids, skips)], want, self.vocab.end)
-        # Input i − 1 predicts target i, so the last token of a path is no input.
-        inputs = [p[:-1] if len(p) > s else p[:0] for p, s in zip(ids, skips)]
-        self._fits(max(map(len, inputs), default=0))
-        tree = prefix_tree(inputs, self.body.worth)
+        inputs, tree = self._inputs(ids, skips)
         done, of = 0, sum(len(p) - s for p, s in zip(ids, skips))
         with threads_for(self.body.width, len(tree.stream)):
             some = [i for i, p in enumerate(inputs) if len(p)]
@@ -137,6 +137,29 @@ class PretrainedLM(LM):
                             report_read(done, of)
         return out.build()
 
+    def path_distributions(
+        self, paths: Sequence[Path], skip: int | Sequence[int] = 0
+    ) -> PathDistributions | None:
+        """Return distributions that the head computes when they are asked for; until then hidden states are kept."""
+        if isinstance(self.head, LogitsHead):  # the hidden states are as wide as the distributions
+            return None
+        ids, skips = prepare_paths(self, paths, skip)
+        inputs, tree = self._inputs(ids, skips)
+        rows = [tree.rows(i)[skips[i] - 1 :] for i, p in enumerate(inputs) if len(p)]
+        row = np.concatenate([np.zeros(0, dtype=np.int64), *rows])
+        asked = np.zeros(len(tree.stream), dtype=np.bool_)
+        asked[row] = True
+        place = np.cumsum(asked) - 1
+        kept = torch.empty(int(asked.sum()), self.head.width)
+        if len(row):
+            with (
+                threads_for(self.body.width, len(tree.stream)),
+                closing(self.body.hidden_states(tree, asked, self.tokens_a_pass, _unreported)) as passes,
+            ):
+                for of, hidden in passes:
+                    kept[torch.from_numpy(place[of])] = hidden
+        return KeptHidden(self.head, kept, place[row])
+
     def branches(self, state: State) -> Branches:
         """Return the reader of branches, which reads all new nodes in one pass; a node beyond `context` raises `TooLong`."""
         found = self.body.branches(state.carry, self.head, self._fits)
@@ -152,6 +175,13 @@ class PretrainedLM(LM):
 
         return State(logp, carry, n)
 
+    def _inputs(self, ids: Sequence[Ints], skips: Sequence[int]) -> tuple[list[Ints], PrefixTree]:
+        """Return what the network reads of each path, and the tree of these inputs."""
+        # Input i − 1 predicts target i, so the last token of a path is no input.
+        inputs = [p[:-1] if len(p) > s else p[:0] for p, s in zip(ids, skips)]
+        self._fits(max(map(len, inputs), default=0))
+        return inputs, prefix_tree(inputs, self.body.worth)
+
     def _fits(self, tokens: int) -> None:
         if self.context is not None and tokens > self.context:
             raise TooLong(
@@ -161,6 +191,10 @@ class PretrainedLM(LM):
                     Advice("choose a window rule", "windowed(lm)", "--stride", parameter="stride"),
                 ],
             )
+
+
+def _unreported(rows: int, share: float) -> None:
+    """Report nothing: who asks for distributions reports on them."""
 
 
 def _pairs(row: Ints, rows: Ints) -> tuple[Ints, Ints]:

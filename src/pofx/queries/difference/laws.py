@@ -53,6 +53,34 @@ def read_laws(a: LM, b: LM, paths: Sequence[Ints]) -> list[PathLaws]:
     """
     out = [np.full((5, len(p)), np.nan) for p in paths]
     some = [i for i, p in enumerate(paths) if len(p)]
+    if all(m.path_distributions([]) is not None for m in (a, b)):
+        for rows in _parts(some, [len(paths[i]) for i in some], TOKENS):
+            _along(out, a, b, paths, rows)
+    else:
+        _step_by_step(out, a, b, paths, some)
+    return [PathLaws(*found) for found in out]
+
+
+def _along(out: list[Floats], a: LM, b: LM, paths: Sequence[Ints], rows: Sequence[int]) -> None:
+    """Read paths by the passes of `forward`, and compute both distributions of some positions at a time."""
+    of_a, of_b = (m.path_distributions([paths[i] for i in rows]) for m in (a, b))
+    assert of_a is not None  # noqa: S101  (ours: asked before)
+    assert of_b is not None  # noqa: S101
+    ids = np.concatenate([paths[i] for i in rows])
+    found = np.empty((5, len(ids)))
+    step = max(1, NUMBERS // a.vocab.size)
+    for lo in range(0, len(ids), step):
+        hi = min(lo + step, len(ids))
+        (law_a, found[0, lo:hi]), (law_b, found[1, lo:hi]) = (
+            of.rows(lo, hi, ids[lo:hi]) for of in (of_a, of_b)
+        )
+        found[2:, lo:hi] = divergences(law_a, law_b).T
+    for i, part in zip(rows, np.split(found, np.cumsum([len(paths[i]) for i in rows])[:-1], axis=1)):
+        out[i] = part
+
+
+def _step_by_step(out: list[Floats], a: LM, b: LM, paths: Sequence[Ints], some: list[int]) -> None:
+    """Read paths by branches, or else a token of each at a time."""
     if some:
         _put(
             out,
@@ -72,7 +100,6 @@ def read_laws(a: LM, b: LM, paths: Sequence[Ints]) -> list[PathLaws]:
     wide = max(1, NUMBERS // a.vocab.size)
     for lo in range(0, len(far), wide):
         _by_extension(out, a, b, paths, far[lo : lo + wide])
-    return [PathLaws(*found) for found in out]
 
 
 def _whole(lm: LM, n: int) -> bool:
@@ -150,11 +177,8 @@ def _put(
     which: Ints | None = None,
 ) -> None:
     """Store the numbers of places (path, position), whose distributions are rows of two tables."""
-    step = max(1, 2**20 // law_a.shape[1])
     each = np.arange(len(places)) if which is None else which
-    rows = np.concatenate(
-        [divergences(law_a[lo : lo + step], law_b[lo : lo + step]) for lo in range(0, len(law_a), step)]
-    )
+    rows = divergences(law_a, law_b)
     for (i, j), row in zip(places, each.tolist()):
         token = int(paths[i][j])
         out[i][:, j] = law_a[row, token], law_b[row, token], *rows[row]
@@ -163,16 +187,28 @@ def _put(
 def divergences(log_a: NDArray[np.floating], log_b: NDArray[np.floating]) -> Floats:
     """Return the entropy of A, KL(A‖B) and KL(B‖A) of distributions `[n, V]` in nats, as `[n, 3]`.
 
-    Each term of KL is p log (p / q) − p + q ≥ 0. The terms −p + q sum to 0, and keep KL ≥ 0 where float32 rounded p and q.
+    The sum over terms p log (p / q) − p + q ≥ 0 is KL. The terms −p + q sum to 0, and keep KL ≥ 0 where float32 rounded p
+    and q.
     """
+    # The five tables of a block are 4 MB, and stay in the cache.
+    step = max(1, 2**17 // log_a.shape[1])
+    found = [_of_block(log_a[lo : lo + step], log_b[lo : lo + step]) for lo in range(0, len(log_a), step)]
+    return np.concatenate([np.zeros((0, 3)), *found])
+
+
+def _of_block(log_a: NDArray[np.floating], log_b: NDArray[np.floating]) -> Floats:
     la, lb = log_a.astype(np.float64), log_b.astype(np.float64)
     p, q = np.exp(la), np.exp(lb)
     with np.errstate(invalid="ignore"):
         gain = la - lb
-        surprise = np.where(p > 0, -p * la, 0.0)
-        there = np.where(p > 0, p * gain, 0.0) + (q - p)
-        back = np.where(q > 0, -q * gain, 0.0) + (p - q)
-    found: Floats = np.stack(
-        [surprise.sum(1), np.maximum(there, 0).sum(1), np.maximum(back, 0).sum(1)], axis=1
-    )
-    return found
+    if la.min() == -np.inf or lb.min() == -np.inf:
+        # 0 log 0 = 0, and 0 log (0 / q) = 0.
+        la[p == 0] = 0.0
+        there, back = np.where(p > 0, gain, 0.0), np.where(q > 0, gain, 0.0)
+    else:
+        there = back = gain
+    spare = q.sum(1) - p.sum(1)
+    entropy = -np.einsum("ij,ij->i", p, la)
+    kl = np.einsum("ij,ij->i", p, there) + spare
+    kl_back = -np.einsum("ij,ij->i", q, back) - spare
+    return np.stack([entropy, np.maximum(kl, 0), np.maximum(kl_back, 0)], axis=1)
