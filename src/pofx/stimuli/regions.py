@@ -143,7 +143,7 @@ def _regions(of: MeasuredWords) -> MeasuredText:
                 word.ending,
                 h,
                 None if h is None or cut[k] else h - float(of.entropy[after[k]]),
-                None if cut[k] or not word.bounded else -float(of.masses[k]),
+                None if cut[k] or not word.bounded else 0.0 - float(of.masses[k]),
                 word.bounded,
                 bool(shared[k]),
                 word.tokens,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pofx.errors import PofxError
     from pofx.stimuli.regions import MeasuredText
     from pofx.stimuli.stimulus_fields import StimulusFields
-    from pofx.stimuli.stimulus_table import StimulusTable
-    from pofx.stimuli.stimulus_texts import StimulusText
 
 
 @click.command(cls=Verb, short_help="Give the surprisal of the word or region in each row of a table.")
@@ -128,6 +126,12 @@ def command(
     pofx stimuli times.csv --item Text_ID -m small -m large -o rows.parquet
     pofx stimuli items.tsv --item item --item list --word region -o rows.csv
     """
+    from pofx.cli.output.stimulus_rows import (
+        about_stimuli,
+        give_rows,
+        tell_stimuli,
+        warn_of_punctuation,
+    )
     from pofx.corpus.documents import documents
     from pofx.stimuli.frequencies import WordFrequencies
     from pofx.stimuli.regions import measure_regions
@@ -148,7 +152,7 @@ def command(
     if told := tell_lacking(texts):
         click.echo(f"pofx: warning: {told}; name a table of the texts (--texts)", err=True)
     if not attach and join:
-        _warn_of_punctuation(texts)
+        warn_of_punctuation(texts)
     known = WordFrequencies.of(documents(*frequency_files)) if frequency_files else None
     measured: dict[str, tuple[MeasuredText | PofxError, ...]] = {}
     for name, options in models.items():
@@ -157,13 +161,13 @@ def command(
         del lm  # the next model may need its room
     columns = added_columns(table.names, len(table.rows), texts, measured, previous, known)
     found = StimulusTable(table.rows, columns, tuple(texts), measured)
-    about = _about(file, fields, found, {n: o.name for n, o in models.items()})
-    _give(table, found, out, as_json, about, quiet)
+    about = about_stimuli(file, fields, found, {n: o.name for n, o in models.items()})
+    give_rows(table, found, out, as_json, about, quiet)
     if record is not None:
         from pofx.report.json_records import dumps
 
         arguments.write_text(record, dumps(about) + "\n", quiet)
-    failed = _tell(found, fields, {n: o.name for n, o in models.items()}, quiet)
+    failed = tell_stimuli(found, fields, {n: o.name for n, o in models.items()}, quiet)
     if failed:
         click.get_current_context().exit(1)
 
@@ -207,110 +211,3 @@ def _rows_of_texts(file: str, layout: Layout, fields: StimulusFields) -> tuple[M
                 f"{file}: expected a column {name!r:.60}, got none", "rename the columns of the texts"
             )
     return table.rows
-
-
-def _warn_of_punctuation(texts: Sequence[StimulusText]) -> None:
-    """Say how many words are punctuation alone, and so stand after a space, where no author writes a space."""
-    from pofx.stimuli.spaces import spaced
-    from pofx.units import count_noun
-
-    words = [[t.text[lo:hi] for lo, hi in t.regions] for t in texts]
-    apart = sum(spaced(w)[1:].count(False) for w in words)
-    if apart:
-        click.echo(
-            "pofx: warning: expected no space before punctuation and clitics, got "
-            f"{count_noun(apart, 'word')} after a space; join them without a space (--attach)",
-            err=True,
-        )
-
-
-def _give(
-    table: WholeTable,
-    found: StimulusTable,
-    out: str | None,
-    as_json: bool,
-    about: Mapping[str, Any],
-    quiet: bool,
-) -> None:
-    """Write or print the rows with their further columns."""
-    from pofx.cli.output.row_lines import tabbed
-    from pofx.cli.output.table_file import write_table
-    from pofx.corpus.writing import Column, common_kind, encode_row, kind_of_value
-
-    columns = [
-        *(Column(n, common_kind([kind_of_value(row[n]) for row in table.rows])) for n in table.names),
-        *(Column(c.name, c.kind) for c in found.columns if c.kind != "bytes"),
-    ]
-    if out is not None:
-        write_table(columns, _rows(table, found), out, about, quiet)
-        return
-    if not as_json:
-        click.echo("\t".join(c.name for c in columns))
-    for row in _rows(table, found):
-        click.echo(encode_row(row).decode().rstrip("\n") if as_json else tabbed(row, columns))
-
-
-def _rows(table: WholeTable, found: StimulusTable) -> Iterator[dict[str, Any]]:
-    for k, row in enumerate(table.rows):
-        yield {**row, **{c.name: c.cells[k] for c in found.columns}}
-
-
-def _about(
-    file: str, fields: StimulusFields, found: StimulusTable, models: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return what the numbers are: the models, their terms, and the columns that were read."""
-    from dataclasses import asdict
-
-    from pofx.errors import PofxError
-    from pofx.version import __version__
-
-    first = {
-        n: next((m for m in own if not isinstance(m, PofxError)), None) for n, own in found.measured.items()
-    }
-    per_text = {"tokens", "bytes", "given_bytes", "leak", "normalized", "unknown", "fitted", "chosen"}
-    return {
-        "pofx": __version__,
-        "table": file,
-        "columns": asdict(fields),
-        "texts": len(found.texts),
-        "models": [
-            {
-                "name": name or None,
-                "model": models[name],
-                "terms": None
-                if m is None
-                else {k: v for k, v in asdict(m.terms).items() if k not in per_text},
-            }
-            for name, m in first.items()
-        ],
-    }
-
-
-def _tell(found: StimulusTable, fields: StimulusFields, models: Mapping[str, str], quiet: bool) -> int:
-    """Print what was read and by which model on standard error; return the number of texts without numbers."""
-    from pofx.cli.output.notices import BadRows
-    from pofx.cli.output.terms import line
-    from pofx.errors import PofxError
-    from pofx.units import count_noun
-
-    bad = BadRows()
-    failed = 0
-    for name, own in found.measured.items():
-        terms = None
-        for text, m in zip(found.texts, own):
-            if isinstance(m, PofxError):
-                failed += 1
-                bad.failed(f"the text of row {text.rows[0][0] + 1:,}" if text.rows else "a text", m)
-            else:
-                terms = terms or m.terms
-        if terms is not None and not quiet:
-            click.echo(f"pofx: {line(name or models[name], terms)}", err=True)
-    bad.rest()
-    if not quiet:
-        order = f"; order {fields.order!r}" if fields.order else ""
-        click.echo(
-            f"pofx: {count_noun(len(found.texts), 'text')} by {' and '.join(map(repr, fields.item))}; "
-            f"word {fields.word!r}{order}",
-            err=True,
-        )
-    return failed
