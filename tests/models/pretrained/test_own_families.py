@@ -14,6 +14,7 @@ import pytest
 import torch
 import transformers
 
+import pofx
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.trace import Want
 from pofx.models.pretrained import files, probe
@@ -118,6 +119,46 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen3_moe": ("qwen3_moe", {"decoder_sparse_step": 2}),
     "olmoe": ("olmoe", {}),
     "granitemoe": ("granitemoe", {"attention_multiplier": 0.2, "logits_scaling": 2.0}),
+    "deepseek_v2": (
+        "deepseek_v2",
+        {
+            "first_k_dense_replace": 1,
+            "num_experts_per_tok": 2,
+            "routed_scaling_factor": 1.5,
+            "v_head_dim": 12,
+        },
+    ),
+    "deepseek_v2, groups": (
+        "deepseek_v2",
+        {
+            "topk_method": "group_limited_greedy",
+            "n_group": 4,
+            "topk_group": 2,
+            "num_experts": 8,
+            "num_experts_per_tok": 3,
+            "q_lora_rank": None,
+            "attention_bias": True,
+            "mlp_bias": True,
+            "rope_parameters": {**YARN, "mscale": 0.7, "mscale_all_dim": 0.9},
+        },
+    ),
+    "deepseek_v3": (
+        "deepseek_v3",
+        {
+            "first_k_dense_replace": 1,
+            "n_group": 4,
+            "topk_group": 2,
+            "num_local_experts": 8,
+            "num_experts_per_tok": 3,
+            "n_shared_experts": 2,
+            "attention_bias": True,
+            "rms_norm_eps": 0.01,
+        },
+    ),
+    "deepseek_v3, halves": (
+        "deepseek_v3",
+        {"first_k_dense_replace": 0, "rope_interleave": False, "norm_topk_prob": False, "q_lora_rank": None},
+    ),
     "gpt_oss": ("gpt_oss", {"sliding_window": 5, "swiglu_limit": 0.5}),
     "gpt_oss, short yarn": ("gpt_oss", {"sliding_window": 5, "rope_parameters": {**YARN, "truncate": False}}),
     "llama, yarn": ("llama", {"rope_parameters": YARN}),
@@ -218,6 +259,19 @@ def test_sizes_that_are_left_out_are_those_of_the_family(tmp_path: Path, kind: s
     assert off(lm.forward(paths, skip=1).logp, exact(directory, paths)) < 1e-5
 
 
+def test_layers_for_drafts_are_no_layers_of_the_model(tmp_path: Path) -> None:
+    directory = write(tmp_path, "deepseek_v3", q_lora_rank=None, num_mtp_layers=1)
+
+    def drafts(weights: dict[str, torch.Tensor], layer: int) -> None:
+        weights[f"model.layers.{layer}.eh_proj.weight"] = torch.zeros(2, 2)
+
+    stored(directory, lambda weights: drafts(weights, 2))
+    assert check_checkpoint(directory)
+    stored(directory, lambda weights: drafts(weights, 3))
+    with pytest.raises(pofx.BadSource, match="layers of the numbers 0 to 1"):
+        check_checkpoint(directory)
+
+
 def test_a_second_load_of_a_family_asks_nothing_of_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,10 +311,15 @@ def test_the_comparison_is_made_once_for_weights_dtype_and_versions(
     assert len(compared) == 4
 
 
+def usual(kind: str) -> dict[str, Any]:
+    """The library's default config of a type; that of DeepSeek V2 does not say how many experts read a token."""
+    made: dict[str, Any] = transformers.CONFIG_MAPPING[kind]().to_dict()
+    return {**made, "model_type": kind, **({"num_experts_per_tok": 6} if kind == "deepseek_v2" else {})}
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_a_field_that_is_left_out_has_the_default_of_the_library(kind: str) -> None:
-    made = transformers.CONFIG_MAPPING[kind]()
-    full = {**made.to_dict(), "model_type": kind}
+    full = usual(kind)
     whole = architecture(full)
     assert whole is not None, [name for name in full if name not in INERT]
     for name in full:
@@ -272,7 +331,7 @@ def test_a_field_that_is_left_out_has_the_default_of_the_library(kind: str) -> N
 
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_a_field_that_is_not_known_is_left_to_the_library(kind: str) -> None:
-    full = {**transformers.CONFIG_MAPPING[kind]().to_dict(), "model_type": kind}
+    full = usual(kind)
     assert architecture({**full, "attention_of_tomorrow": None}) == architecture(full)
     for value in (True, 0.5, "x", {"a": 1}):
         assert architecture({**full, "attention_of_tomorrow": value}) is None
@@ -360,7 +419,7 @@ ODD: list[Any] = [
 
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_any_value_of_any_field_is_read_or_left_to_the_library(kind: str) -> None:
-    full = {**transformers.CONFIG_MAPPING[kind]().to_dict(), "model_type": kind}
+    full = usual(kind)
     for name in full.keys() - {"model_type"}:
         for value in ODD:
             architecture({**full, name: value})  # no error of Python

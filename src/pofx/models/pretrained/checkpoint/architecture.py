@@ -65,16 +65,38 @@ class Experts:
     Attributes:
         count: The number of experts.
         chosen: The number of experts that read a token.
-        scores: The function of the router's logits over all experts, or the softmax over the chosen experts alone.
+        scores: The function of the router's logits: softmax or sigmoid over all experts, or the softmax over the chosen
+            experts alone.
         renormalised: Whether the weights of the chosen experts are divided by their sum.
         shared: Whether a shared expert reads every token, too.
+        groups: The number of groups of experts. A group counts by its best expert, or by its best two with the sigmoid.
+        chosen_groups: The number of groups of which experts are chosen.
+        factor: The factor of the weights of the chosen experts.
     """
 
     count: int
     chosen: int
-    scores: Literal["softmax", "softmax of chosen"] = "softmax"
+    scores: Literal["softmax", "sigmoid", "softmax of chosen"] = "softmax"
     renormalised: bool = False
     shared: bool = False
+    groups: int = 1
+    chosen_groups: int = 1
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Multi-head latent attention.
+
+    Attributes:
+        kept: The size of the state of which keys and values are made.
+        turning: How many numbers of a query and of a key turn: the last in a checkpoint, and the first in the decoder.
+        value: The size of a value of a head, which is at most that of a key.
+    """
+
+    kept: int
+    turning: int
+    value: int
 
 
 @dataclass(frozen=True)
@@ -109,19 +131,21 @@ class Stored:
         project_out: The matrix from the states to the head (OPT-350m).
         norm: The norm before the head.
         head: The head.
-        qkv: The matrices of queries, keys and values, or one matrix of all.
+        qkv: The matrices of queries, keys and values, or one matrix of all. With latent attention: those of queries (from
+            the latent, after the matrix to the latent), to the latent of keys and values, and from this latent.
         out: The matrix after the attention.
         up: The matrices of gate and up, or one matrix of both, or the matrix of a plain MLP.
         down: The matrix after the activation.
         norm_in: The norm before the attention.
         norm_mid: The norm before the MLP.
-        norm_q: The norm of the queries.
-        norm_k: The norm of the keys.
+        norm_q: The norm of the queries, or of their latent.
+        norm_k: The norm of the keys, or of their latent.
         norm_attended: The norm of the output of the attention, before it is added.
         norm_mlp: The norm of the output of the MLP, before it is added.
         norm_after_attention: The norm of the sum after the attention (OPT-350m).
         norm_after_mlp: The norm of the sum after the MLP (OPT-350m).
         router: The matrix of the router of experts.
+        choice_bias: What is added to the scores of experts for the choice alone (DeepSeek V3).
         expert: The name before the tensors of expert {}.
         expert_up: The matrices of gate and up of an expert.
         expert_down: The matrix after the activation of an expert.
@@ -161,6 +185,7 @@ class Stored:
     norm_after_attention: str | None = None
     norm_after_mlp: str | None = None
     router: str = "mlp.gate"
+    choice_bias: str | None = None
     expert: str = "mlp.experts.{}."
     expert_up: tuple[str, ...] = ("gate_proj", "up_proj")
     expert_down: str = "down_proj"
@@ -198,6 +223,7 @@ class Architecture:
         parallel: Whether attention and MLP read the same state. Without a norm of its own, the MLP reads the norm of the
             attention.
         qk_norm: What is normalised of queries and keys: each head, or all heads together; None for nothing.
+        latent: Multi-head latent attention; None for matrices of queries, keys and values.
         slopes: The slope of each head in nats a token (ALiBi); None for no slopes.
         rounded_slopes: Whether slope · position is rounded to bfloat16 and then multiplied by `scale` (Falcon).
         clip: Queries, keys and values are clipped to [−clip, clip]; None for no clipping.
@@ -225,6 +251,7 @@ class Architecture:
     gate_limit: float | None = None
     parallel: bool = False
     qk_norm: Literal["heads", "whole"] | None = None
+    latent: Latent | None = None
     slopes: tuple[float, ...] | None = None
     rounded_slopes: bool = False
     clip: float | None = None

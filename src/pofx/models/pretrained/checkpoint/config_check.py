@@ -134,6 +134,11 @@ def _plain(value: Any) -> bool:
     return value is None or (isinstance(value, str) and re.fullmatch(r"[a-z0-9_|]{0,40}", value) is not None)
 
 
+def _has_head_size(config: Mapping[str, Any]) -> bool:
+    """Return whether a config has the size of a head, so that the heads need not divide the width."""
+    return bool(size(config, HEAD_DIM) or config.get("kv_lora_rank"))
+
+
 def _known_sizes(config: Mapping[str, Any], where: str) -> None:
     """Check the sizes that the known families always state, and the relations between these sizes."""
     for names in (LAYERS, WIDTH, ROWS):
@@ -147,7 +152,7 @@ def _known_sizes(config: Mapping[str, Any], where: str) -> None:
             bad(where, "a positive number for rms_norm_eps", "None")
     width, heads, kv_heads = (size(config, names) for names in (WIDTH, HEADS, KV_HEADS))
     if heads is not None:
-        if heads < 1 or (not size(config, HEAD_DIM) and width is not None and width % heads):
+        if heads < 1 or (not _has_head_size(config) and width is not None and width % heads):
             bad(where, f"attention heads that divide {WIDTH[0]} {width}", repr(heads))
         if kv_heads is not None and (kv_heads < 1 or heads % kv_heads) and not config.get("multi_query"):
             bad(where, f"key-value heads that divide the {heads} heads", repr(kv_heads))

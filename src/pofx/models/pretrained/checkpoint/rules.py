@@ -45,6 +45,7 @@ _EMBED = (
     r"(?:(?:model|transformer|gpt_neox)\.)?(?:decoder\.)?"
     r"(?:embed_tokens|wte|embed_in|word_embeddings)\.weight"
 )
+_DRAFTS, _MAX_DRAFTS = ("num_nextn_predict_layers", "num_mtp_layers"), 10
 _HEAD = r"(?:lm_head|embed_out)\.weight"
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d{1,9})\.")
 
@@ -162,8 +163,12 @@ def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], direc
     width, rows, layers = (size(config, names) for names in (WIDTH, ROWS, LAYERS))
     heads, kv_heads, head_dim = (size(config, names) for names in (HEADS, KV_HEADS, HEAD_DIM))
     embedded = config.get("word_embed_proj_dim", width)  # OPT: embeddings narrower than the rest
+    latent = config.get("kv_lora_rank") is not None  # keys of a head have another size then
     bad = _Disagreement(directory)
     seen = {int(m[1]) for m in map(_LAYER.search, tensors) if m}
+    # Layers for drafts stand after the others (DeepSeek V3).
+    drafts = size(config, _DRAFTS) or 0
+    seen -= set(range(layers or 0, (layers or 0) + drafts)) if drafts < _MAX_DRAFTS else set()
     if seen and seen != set(range(layers or 0)):
         bad(
             f"layers of the numbers 0 to {(layers or 0) - 1}",
@@ -174,7 +179,7 @@ def _agree(config: Mapping[str, Any], tensors: Mapping[str, StoredTensor], direc
             bad(f"{name} of shape {[rows, embedded]}", str(list(t.shape)))
         if re.fullmatch(_HEAD, name) and t.shape[:1] != (rows,):
             bad(f"{name} of {rows} rows", str(list(t.shape)))
-        if heads and head_dim and (m := re.search(r"self_attn\.([qkv])_proj\.weight$", name)):
+        if heads and head_dim and not latent and (m := re.search(r"self_attn\.([qkv])_proj\.weight$", name)):
             want = (heads if m[1] == "q" else kv_heads or heads) * head_dim
             if t.shape != (want, width):
                 bad(f"{name[:80]} of shape {[want, width]}", str(list(t.shape)))

@@ -17,14 +17,15 @@ from pofx.models.pretrained.checkpoint.architecture import Experts
 from pofx.models.pretrained.inference.mlp import Mlp
 
 
-def route(logits: Tensor, rule: Experts) -> tuple[Tensor, Tensor]:
-    """Choose the k experts of each token, those with the largest logits, and weigh them.
+def route(logits: Tensor, rule: Experts, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Choose the k experts of each token, those with the largest scores plus bias in the best groups, and weigh them.
 
-        weights = softmax(logits)[chosen], or these weights divided by their sum, or softmax(logits[chosen])
+        weights = c · s(logits)[chosen], or these weights divided by their sum, or softmax(logits[chosen])
 
     Args:
         logits: The logits of the router, `[n, E]`, float32.
-        rule: The number k of experts of a token, and the function of the logits.
+        rule: The number k of experts of a token, the groups, the factor c, and the function s of the logits.
+        bias: `[E]`, what is added to scores for the choice alone; None for nothing.
 
     Returns:
         The numbers of the chosen experts, `[n, k]`, and their weights, `[n, k]`.
@@ -32,8 +33,24 @@ def route(logits: Tensor, rule: Experts) -> tuple[Tensor, Tensor]:
     if rule.scores == "softmax of chosen":
         best, chosen = logits.topk(rule.chosen, -1)
         return chosen, torch.softmax(best, -1)
-    weights, chosen = torch.softmax(logits, -1).topk(rule.chosen, -1)
-    return chosen, weights / weights.sum(-1, keepdim=True) if rule.renormalised else weights
+    scores = logits.sigmoid() if rule.scores == "sigmoid" else torch.softmax(logits, -1)
+    ranked = scores if bias is None else scores + bias
+    if rule.groups > rule.chosen_groups:
+        ranked = _in_best_groups(ranked, rule)
+    chosen = ranked.topk(rule.chosen, -1).indices
+    weights = scores.gather(1, chosen)
+    if rule.renormalised:
+        weights = weights / weights.sum(-1, keepdim=True)
+    return chosen, weights * rule.factor
+
+
+def _in_best_groups(ranked: Tensor, rule: Experts) -> Tensor:
+    """Return the scores `[n, E]`, with −∞ for the experts outside the best groups of a token."""
+    groups = ranked.view(len(ranked), rule.groups, -1)
+    best = groups.topk(2 if rule.scores == "sigmoid" else 1, -1).values.sum(-1)
+    kept = best.topk(rule.chosen_groups, -1).indices
+    outside = torch.ones_like(best, dtype=torch.bool).scatter_(1, kept, False)
+    return groups.masked_fill(outside[..., None], -torch.inf).view(ranked.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +62,7 @@ class ExpertMixture:
         router: The matrix of the router, `[E, d]`. Its dtype is always float32, since rounding would choose other experts
             where two logits are nearly equal.
         router_bias: `[E]`, the bias of the router; None for no bias.
+        choice_bias: `[E]`, the bias of the choice alone; None for no bias.
         experts: The E experts.
         shared: The expert that reads every token; None for no such expert.
         shared_gate: `[1, d]`, whose sigmoid is the weight of the shared expert; None for weight 1.
@@ -53,13 +71,14 @@ class ExpertMixture:
     rule: Experts
     router: Tensor
     router_bias: Tensor | None
+    choice_bias: Tensor | None
     experts: tuple[Mlp, ...]
     shared: Mlp | None
     shared_gate: Tensor | None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Compute the mixture of the states `x[n, d]`, float32, as `[n, d]`; each expert reads all of its tokens at once."""
-        chosen, weights = route(F.linear(x, self.router, self.router_bias), self.rule)
+        chosen, weights = route(F.linear(x, self.router, self.router_bias), self.rule, self.choice_bias)
         if self.shared is None:
             out = torch.zeros_like(x)
         else:

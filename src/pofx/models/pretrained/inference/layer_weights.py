@@ -4,27 +4,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pofx.errors import require
 
 require("torch", "hf", "a pretrained model")
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from pofx.models.pretrained.checkpoint.architecture import Architecture, Experts, Layer
+from pofx.models.pretrained.checkpoint.architecture import Architecture, Experts, Latent, Layer
 from pofx.models.pretrained.inference.experts import ExpertMixture
+from pofx.models.pretrained.inference.latent import LatentProjection
 from pofx.models.pretrained.inference.layout import (
     halves_in_turn,
     halves_of_pairs,
     split_by_head,
     split_in_turn,
+    turning_first,
 )
 from pofx.models.pretrained.inference.linear import Linear, release_freed_memory
 from pofx.models.pretrained.inference.mlp import Mlp
 from pofx.models.pretrained.inference.norms import StateNorm
 from pofx.models.pretrained.inference.scores import ScoreRule
+
+_LATENT_EPS = 1e-6  # the library's ε of the norms of latents, whatever the config says
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,7 @@ class DecoderLayer:
         norm_after_mlp: The norm of the sum after the MLP.
     """
 
-    qkv: Linear
+    qkv: Linear | LatentProjection
     out: Linear
     mlp: Mlp | ExpertMixture
     rule: ScoreRule
@@ -88,8 +93,8 @@ class LayerWeights:
             return None if name is None else self.norm(at + name)
 
         return DecoderLayer(
-            qkv=self._qkv(at, layer),
-            out=self.linear([at + stored.out]),
+            qkv=self._qkv(at, layer) if s.latent is None else self._latent(at, s.latent),
+            out=self.linear([at + stored.out]) if s.latent is None else self._out(at, s.latent),
             mlp=self._mlp(at, stored.up, stored.down)
             if layer.experts is None
             else self._experts(at, layer.experts),
@@ -141,9 +146,50 @@ class LayerWeights:
             biases[:2] = [None if b is None else halves_of_pairs(b, s.head_dim, turning) for b in biases[:2]]
         return self._joined(parts, biases)
 
+    def _latent(self, at: str, latent: Latent) -> LatentProjection:
+        """Return the projection of latent attention; the numbers of a head that turn are put first, and in halves."""
+        s, stored = self.shape, self.shape.stored
+        *first, name, to_latent, from_latent = (at + n for n in stored.qkv)
+        still = s.head_dim - latent.turning
+
+        def ordered(x: Tensor) -> Tensor:
+            return (
+                torch.cat([x[: latent.kept], halves_in_turn(x[latent.kept :])]) if stored.interleaved else x
+            )
+
+        bias = self._optional(f"{to_latent}.bias")
+        made = self._matrix(from_latent).view(s.heads, still + latent.value, -1)
+        parts = [made[:, :still].flatten(0, 1), made[:, still:].flatten(0, 1)]
+        queries = turning_first(self._matrix(name), s.head_dim, latent.turning, stored.interleaved)
+        assert stored.norm_k is not None  # noqa: S101  (ours: each family names the norm)
+        return LatentProjection(
+            down=self.linear(first) if first else None,
+            norm_q=None if stored.norm_q is None else self._latent_norm(at + stored.norm_q),
+            queries=self._joined([queries], [None]),
+            latent=self._joined(
+                [ordered(self._matrix(to_latent))], [None if bias is None else ordered(bias)]
+            ),
+            norm_k=self._latent_norm(at + stored.norm_k),
+            expand=self._joined(parts, [None, None]),
+            heads=s.heads,
+            head_dim=s.head_dim,
+            turning=latent.turning,
+        )
+
+    def _latent_norm(self, name: str) -> StateNorm:
+        found = self.norm(name)
+        return StateNorm(replace(found.norm, eps=_LATENT_EPS), found.gain, found.bias)
+
+    def _out(self, at: str, latent: Latent) -> Linear:
+        """Return the matrix after the attention, with zeros for the numbers with which values are filled up."""
+        s, name = self.shape, at + self.shape.stored.out
+        matrix = self._matrix(name).view(-1, s.heads, latent.value)
+        matrix = F.pad(matrix, (0, s.head_dim - latent.value)).flatten(1)
+        return self._joined([matrix], [self._optional(f"{name}.bias")])
+
     def _head_norm(self, at: str, name: str | None, layer: Layer) -> StateNorm | None:
         """Return the norm of queries or keys, whose gain has the order of `halves_of_pairs` if the queries have it."""
-        if name is None:
+        if name is None or self.shape.latent is not None:
             return None
         found, s = self.norm(at + name), self.shape
         if found.gain is None or not s.stored.interleaved or layer.rope is None:
@@ -172,10 +218,12 @@ class LayerWeights:
         gate = None if stored.shared_gate is None else self._matrix(at + stored.shared_gate).float()
         shared = self._mlp(at + stored.shared, stored.expert_up, stored.expert_down) if rule.shared else None
         bias = self._optional(at + stored.router + ".bias")
+        choice = None if stored.choice_bias is None else self.weights[self.base + at + stored.choice_bias]
         return ExpertMixture(
             rule,
             self._matrix(at + stored.router).float(),
             None if bias is None else bias.float(),
+            None if choice is None else choice.float(),
             experts,
             shared,
             gate,

@@ -44,6 +44,22 @@ def split_in_turn(rows: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tens
     return rows[: heads * dim], rows[heads * dim : stop], rows[stop:]
 
 
+def turning_first(rows: Tensor, dim: int, turning: int, pairs: bool) -> Tensor:
+    """Put the last `turning` rows of each head first, and return the same shape.
+
+    Args:
+        rows: The rows of queries, `[H·D, …]`.
+        dim: The size D of a head.
+        turning: How many numbers of a head turn.
+        pairs: Whether the two numbers that turn together are neighbours, which are put half of `turning` apart.
+    """
+    heads = rows.view(-1, dim, *rows.shape[1:])
+    turns, still = heads[:, dim - turning :], heads[:, : dim - turning]
+    if pairs:
+        turns = torch.cat([turns[:, 0::2], turns[:, 1::2]], 1)
+    return torch.cat([turns, still], 1).reshape(rows.shape)
+
+
 def halves_in_turn(rows: Tensor) -> Tensor:
     """Reorder rows of gate and up that alternate, `[2h, …]`, to all rows of gate, then all rows of up."""
     return torch.cat([rows[0::2], rows[1::2]])

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pofx.models.pretrained.checkpoint.architecture import Architecture
-from pofx.models.pretrained.checkpoint.families import alibi, dense, experts, gpt, llama, parallel
+from pofx.models.pretrained.checkpoint.families import alibi, dense, experts, gpt, latent, llama, parallel
 from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered
 
 
@@ -67,6 +67,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "qwen3_moe": Family(experts.read_qwen3_moe, experts.QWEN3_MOE),
         "olmoe": Family(experts.read_olmoe, experts.OLMOE),
         "granitemoe": Family(experts.read_granite_moe, experts.GRANITE_MOE),
+        "deepseek_v2": Family(latent.read_deepseek_v2, latent.DEEPSEEK_V2),
+        "deepseek_v3": Family(latent.read_deepseek_v3, latent.DEEPSEEK_V3),
         "gpt_oss": Family(experts.read_gpt_oss, experts.GPT_OSS),
     }
 )
