@@ -113,6 +113,13 @@ def test_draws_agree_with_the_distribution(lm: MixingLM) -> None:
     assert np.all(np.abs(found - n * p)[likely] < 5 * np.sqrt(n * p * (1 - p))[likely])
 
 
+def test_a_compressed_text_is_read_by_the_model(lm: MixingLM) -> None:
+    for data in (b"the cat sat on the dog", b"", b"zebra\x00\xff"):
+        assert pofx.decompress(lm, pofx.compress(lm, data)) == data
+    ideal = pofx.compression(lm, b"the cat").ideal_bits
+    assert ideal == pytest.approx(-pofx.log_prob(lm, "the cat") / math.log(2), abs=1e-9)
+
+
 def test_reading_does_not_change_the_model(lm: MixingLM) -> None:
     before = lm.learned.memory.tobytes()
     first = numbers(lm)

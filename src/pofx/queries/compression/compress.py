@@ -69,8 +69,8 @@ def compress(
     vocabulary cannot spell exactly, and texts of probability 0, are coded without the model. The file is decoded once
     before it is returned, so compressing takes twice the time of decompressing.
 
-    Any machine can decode an n-gram's file. The numbers of other models depend on machine and libraries, so the file can
-    only be decoded with the same machine and libraries. Models in torch run on one thread.
+    Any machine can decode the file of an n-gram or a mixing model. The numbers of other models depend on machine and
+    libraries, so the file can only be decoded with the same machine and libraries. Models in torch run on one thread.
 
     Args:
         lm: The model; None for the adaptive code, which learns its counts over orders 0 to 6 from the data.
