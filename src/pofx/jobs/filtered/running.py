@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pofx.errors import BadSource
-from pofx.files.folders.folder import Folder
+from pofx.files.folders.folder import Folder, sha256_of
 from pofx.files.folders.opening import open_folder
 from pofx.files.json_file import parse_object
 from pofx.filtering.copies.joining import join_copies
@@ -141,13 +141,15 @@ def _prepare(side: Side, fresh: bool) -> None:
 
 
 def _finished(job: Job, sides: tuple[Side, Side]) -> FilterEnd | None:
-    """Return the totals of a run that has ended; None where there is work left.
+    """Return the totals of a run that has ended; None where there is work left, as after `pofx verify --redo` of a side.
 
     Raises:
         BadSource: A directory is of another filter or of other settings, or a file of the input was edited.
     """
+    whole = True
     for side in sides:
         if PLAN not in side.folder.top():
+            whole = False
             continue
         plan = read_plan(side.folder)
         if plan.settings.get(SIDE) != side.name:
@@ -159,9 +161,8 @@ def _finished(job: Job, sides: tuple[Side, Side]) -> FilterEnd | None:
         check_settings(replace(plan, settings=own), replace(job, out=side.folder.name))
         for unit in {u.path: u for u in plan.units}.values():
             unit.check_input()
-    if not all(TOTALS in side.folder.top() for side in sides):
-        return None
-    return _end_of(sides)
+        whole &= side.folder.modified().keys() >= {TOTALS, *(unit.commit for unit in plan.units)}
+    return _end_of(sides) if whole else None
 
 
 def _end_of(sides: tuple[Side, Side]) -> FilterEnd:
@@ -230,7 +231,8 @@ def _scored(plan: Plan, scores: Folder, work: Path) -> Iterator[ScoredUnit]:
     """Yield the units of the first pass, with their files on this machine; later steps read no other file of this pass.
 
     Raises:
-        BadSource: A file is gone: of two runs at once into a store, the other run has ended, and removed the first pass.
+        BadSource: A part has other bytes than its record says. Or a file is gone: of two runs at once into a store, the
+            other run has ended, and removed the first pass.
     """
     n = 0
     for unit in plan.units:
@@ -245,6 +247,12 @@ def _scored(plan: Plan, scores: Folder, work: Path) -> Iterator[ScoredUnit]:
                 f"{scores.path(unit.commit)}: expected the unit in the first pass of this run, got none",
                 "run the command again",
             ) from None
+        for file, path, code in ((unit.part, part, commit.part), (unit.errors, errors, commit.errors)):
+            if path is not None and sha256_of(path) != code:
+                raise BadSource(
+                    f"{scores.path(file)}: expected the bytes that the record of the unit names, got others",
+                    f"run pofx verify {scores.name} --redo, then the command again",
+                )
         yield ScoredUnit(unit, n, commit, part, errors)
         n += commit.scored
 
