@@ -95,3 +95,11 @@ def test_no_page_and_no_record_where_no_text_can_be_compared(here: Path, run: Ca
     assert ran.code == 1
     assert "t.txt:1" in ran.err
     assert not (here / "page.html").exists()
+
+
+def test_one_text_has_no_interval(here: Path, run: Callable[..., Ran]) -> None:
+    (here / "t.txt").write_text("the cat\n")
+    ran = run("diff", "t.txt", "-m", "model", "-m", "other")
+    assert ran.code == 0
+    assert ran.out.count("interval not known") == 3
+    assert "inf" not in ran.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -56,4 +57,5 @@ def places_table(noun: str, places: Sequence[Place], ids: Sequence[str]) -> Tabl
 
 
 def _shown(m: Mean) -> str:
-    return f"A − B {m.value:.4g} nats, 95 % from {m.low:.4g} to {m.high:.4g}"
+    known = f"95 % from {m.low:.4g} to {m.high:.4g}" if math.isfinite(m.low) else "interval not known"
+    return f"A − B {m.value:.4g} nats, {known}"
