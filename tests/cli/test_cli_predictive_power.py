@@ -77,6 +77,7 @@ def test_what_a_person_sees(run: Run) -> None:
     )
     assert code == 0
     assert "96 of 8 items" in out
+    assert "the intervals of fewer than 20 items are too narrow" in out
     assert "24 rows, whose surprisal is given x0 alone" in out
     assert " less " not in out
     code, out, _ = run("t.csv", "--time", "RT")

@@ -12,7 +12,7 @@ from pofx.errors import Advice, Argument, BadValue
 WORDS = ("word", "ia_label", "region_text", "token")
 ITEMS = ("item", "text_id", "item_id", "itemid", "sentence_id", "text", "sentence", "trial")
 CONDITIONS = ("condition", "cond")
-ORDERS = ("zone", "word_number", "ia_id", "word_index", "wordnum", "position", "region")
+ORDERS = ("zone", "word_number", "ia_id", "word_index", "wordnum", "idx", "position", "region")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,10 @@ from pofx.cli.options.numbers import Whole
 if TYPE_CHECKING:
     from pofx.stimuli.predictive_power import PredictivePower
 
+# On normal values, the 95 % interval of a bootstrap holds the mean of 51 % of samples of 2, 84 % of 5, 89 % of 10 and
+# 92 % of 20.
+FEW = 20
+
 
 @click.command(cls=Command, short_help="Measure how well surprisals predict reading times.")
 @click.argument("file")
@@ -139,6 +143,8 @@ def _print(found: PredictivePower, seed: int) -> None:
     bare = [tuple(p.removeprefix(f"{m.name}_") for p in m.predictors) for m in found.models]
     say("predictors", "; or ".join(", ".join(own) for own in dict.fromkeys(bare)))
     say("log-likelihood", f"{fixed_point(found.log_likelihood)} nats a row, {found.folds} folds of items")
+    if found.n_items < FEW:
+        say("few items", f"the intervals of fewer than {FEW} items are too narrow")
     if found.first_words:
         say("first words", f"{found.first_words:,} rows, whose surprisal is given x0 alone")
     table = Table("model", "Δ nats a row", "95 %", "slope a nat", box=None, pad_edge=False)
