@@ -160,6 +160,7 @@ lmplz: .venv-kenlm/bin/lmplz
 bench-peers: install .venv/.smollm2 .venv-peers/.installed .venv-clients/.installed
 	$(BIN)/python bench/score.py
 	$(BIN)/python bench/strings.py
+	$(BIN)/python bench/evaluate.py
 	$(BIN)/python bench/serve_lm_eval.py
 	$(BIN)/python bench/serve.py --tools lm-eval
 

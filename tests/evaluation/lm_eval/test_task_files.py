@@ -10,6 +10,7 @@ import pytest
 from lm_eval_tasks import QUESTIONS, TASKS, write_tasks
 
 import pofx
+from byte_toys import toy
 from pofx.errors import BadSource, BadValue
 from pofx.evaluation.items import ChoiceItem, Pair
 from pofx.evaluation.lm_eval.prompts import read_task
@@ -202,3 +203,32 @@ def test_the_tasks_of_the_tests_are_read_without_lm_eval(tmp_path: Path) -> None
         "blanks": 2,
     }
     assert set(files) == set(TASKS)
+
+
+def test_a_token_across_the_join_gives_lm_eval_another_string_than_it_names() -> None:
+    lm = toy()
+    asked = Requests(lm)
+    # "ab" and "aba" are tokens: "ab" + "a" together is one token, of which nothing is left after the one token of "ab".
+    with pytest.raises(BadValue, match="lm-eval stops"):
+        asked.pair("ab", "a")
+    # Together "aba", "ba"; alone "a". lm-eval scores "ba" after "a", in place of "baba" after "a".
+    request = asked.pair("a", "baba")
+    ids = [i for text in ("a", "ba") for i in lm.vocab.encode(text)]
+    assert request.across
+    assert list(request.path) == [lm.vocab.size, *ids]
+    task = Task(
+        "t", "multiple_choice", (TaskItem("0", ("a", "a"), ("baba", "b"), ("baba", "b"), (0,)),), ("acc",)
+    )
+    with pytest.raises(BadValue, match="lm-eval stops"):
+        evaluate_task(lm, task)
+    choices = ("baba", "é")
+    items = (TaskItem("0", ("a", "a"), ("baba", "é"), choices, (0,)),)
+    report = evaluate_task(lm, Task("t", "multiple_choice", items, ("acc",)))
+    (scores,) = report.scores
+    assert scores.own is not None
+    wrong = pofx.prefix_log_prob(lm, "ba", "a", boundary="token")
+    assert scores.log_p[0] == pytest.approx(wrong, abs=1e-12)
+    # The sum over every spelling of "ababa", less that of "a".
+    assert scores.own[0] == pytest.approx(pofx.prefix_log_prob(lm, "baba", "a", boundary="exact"), abs=1e-12)
+    assert abs(scores.log_p[0] - scores.own[0]) > 0.1
+    assert report.across >= 1
