@@ -114,10 +114,10 @@ def _fit_mixing(documents: Iterable[str | bytes], spec: MixingSpec) -> LM:
     from pofx.models.mixing.model import fit_mixing
 
     recorder, vocab = DocumentRecorder(), ByteVocab()
-    lm = fit_mixing([vocab.encode_array(text) for text in recorder.record(documents)], spec)
-    if not recorder.documents:
+    ids = [vocab.encode_array(text) for text in recorder.record(documents)]
+    if not ids:  # before anything is compiled
         raise no_documents()
-    return lm.with_info(fitted=(recorder.finish(),))
+    return fit_mixing(ids, spec).with_info(fitted=(recorder.finish(),))
 
 
 def _fit_ngram(documents: Iterable[str | bytes], spec: NgramSpec) -> LM:
