@@ -125,6 +125,58 @@ def test_a_stopped_process_holds_nobody_up(
     assert files_of(tmp_path / "out") == whole
 
 
+def family(pid: int) -> list[int]:
+    """A process, and all that descend from it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(p for child in children for p in family(int(child)))]
+
+
+@pytest.fixture
+def stopping(cluster: Any) -> Iterator[Any]:
+    """Stops every process of the node whose actor wrote the marker; at the end the node is removed, and another one comes."""
+    stopped: list[Any] = []
+
+    def stop(marker: Path) -> None:
+        while not (marker.exists() and marker.stat().st_size):
+            time.sleep(0.05)
+        node = marker.read_text().split()[1]
+        (lost,) = [n for n in cluster.worker_nodes if n.node_id == node]
+        raylets = [info.process.pid for info in lost.all_processes["raylet"]]
+        for pid in [p for raylet in raylets for p in family(raylet)]:
+            os.kill(pid, signal.SIGSTOP)
+        stopped.append(lost)
+
+    def begin(marker: Path) -> threading.Thread:
+        thread = threading.Thread(target=stop, args=(marker,), daemon=True)
+        thread.start()
+        return thread
+
+    yield begin, stopped
+    for node in stopped:
+        for info in node.all_processes["raylet"]:
+            for pid in family(info.process.pid):
+                os.kill(pid, signal.SIGKILL)
+        cluster.remove_node(node, allow_graceful=False)
+    cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+    cluster.wait_for_nodes()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_node_that_is_stopped_whole_holds_nobody_up(
+    cluster: Any, stopping: Any, recipe: Recipe, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    marker = tmp_path / "marker"
+    begin, stopped = stopping
+    thread = begin(marker)
+    rows = StruckRows(marker=str(marker))
+    events, ended = run(replace(recipe, rows=rows), tmp_path / "out", workers=3, ray=cluster.address)
+    thread.join(30)
+    assert len(stopped) == 1
+    assert ended.failed == ()
+    assert numbers(events) == list(range(ended.totals.units))
+    assert files_of(tmp_path / "out") == whole
+
+
 def test_a_document_that_kills_each_worker_costs_its_unit_alone(
     cluster: Any, recipe: Recipe, tmp_path: Path
 ) -> None:
