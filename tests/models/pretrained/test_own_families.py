@@ -159,6 +159,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "deepseek_v3",
         {"first_k_dense_replace": 0, "rope_interleave": False, "norm_topk_prob": False, "q_lora_rank": None},
     ),
+    "llama4": ("llama4_text", {"attention_chunk_size": 8, "floor_scale": 4, "attn_scale": 0.5}),
+    "llama4, some dense": (
+        "llama4_text",
+        {
+            "attention_chunk_size": 7,
+            "moe_layers": [1],
+            "use_qk_norm": False,
+            "attn_temperature_tuning": False,
+        },
+    ),
     "gpt_oss": ("gpt_oss", {"sliding_window": 5, "swiglu_limit": 0.5}),
     "gpt_oss, short yarn": ("gpt_oss", {"sliding_window": 5, "rope_parameters": {**YARN, "truncate": False}}),
     "llama, yarn": ("llama", {"rope_parameters": YARN}),

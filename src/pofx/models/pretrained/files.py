@@ -154,7 +154,8 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     if before and cache.is_remembered(fact):
         return *made, shape.context
     if not before:
-        windows = [layer.window for layer in shape.layers if layer.window is not None]
+        sizes = (size for layer in shape.layers for size in (layer.window, layer.chunk))
+        windows = [size for size in sizes if size is not None]
         if windows and min(windows) + SHORT <= LONG:
             long = probe_ids(shape.rows, min(shape.context, min(windows) + SHORT))
             said = library_logp(request.model(), long, checkpoint.directory)[0]

@@ -72,6 +72,7 @@ class Experts:
         groups: The number of groups of experts. A group counts by its best expert, or by its best two with the sigmoid.
         chosen_groups: The number of groups of which experts are chosen.
         factor: The factor of the weights of the chosen experts.
+        of_input: Whether the weight of an expert multiplies what the expert reads, and not what it returns (Llama 4).
     """
 
     count: int
@@ -82,6 +83,7 @@ class Experts:
     groups: int = 1
     chosen_groups: int = 1
     factor: float = 1.0
+    of_input: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,16 @@ class Layer:
 
     Attributes:
         window: How many keys a query sees, its own included; None for all earlier keys.
+        chunk: The c of chunks of c tokens, where a query sees the keys of its own chunk; None for no chunks (Llama 4).
+        growth: The s and f of the factor 1 + s·ln(1 + ⌊(position + 1)/f⌋) of queries; None for no such factor (Llama 4).
         rope: The rotary positions; None for a layer without rotary positions.
         scale: The factor of q·k; None for the factor of the architecture.
         experts: The mixture of experts; None for an MLP.
     """
 
     window: int | None = None
+    chunk: int | None = None
+    growth: tuple[float, int] | None = None
     rope: Rope | None = None
     scale: float | None = None
     experts: Experts | None = None
@@ -222,7 +228,8 @@ class Architecture:
         gate_limit: The c of f(min(gate, c)) · (1 + up clipped to [−c, c]), which is the MLP then; None for f(gate) · up.
         parallel: Whether attention and MLP read the same state. Without a norm of its own, the MLP reads the norm of the
             attention.
-        qk_norm: What is normalised of queries and keys: each head, or all heads together; None for nothing.
+        qk_norm: What is normalised of queries and keys: each head, all heads together, or each head that turns, without
+            gains ("turning"); None for nothing.
         latent: Multi-head latent attention; None for matrices of queries, keys and values.
         slopes: The slope of each head in nats a token (ALiBi); None for no slopes.
         rounded_slopes: Whether slope · position is rounded to bfloat16 and then multiplied by `scale` (Falcon).
@@ -250,7 +257,7 @@ class Architecture:
     gated: bool = True
     gate_limit: float | None = None
     parallel: bool = False
-    qk_norm: Literal["heads", "whole"] | None = None
+    qk_norm: Literal["heads", "whole", "turning"] | None = None
     latent: Latent | None = None
     slopes: tuple[float, ...] | None = None
     rounded_slopes: bool = False

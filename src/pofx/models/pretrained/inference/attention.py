@@ -36,12 +36,13 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor, above: int, rule: ScoreRul
         `[g, H, s, D]`.
     """
     g, heads, s, dim = q.shape
-    kv, window = k.shape[1], rule.window
+    kv = k.shape[1]
     q = q.reshape(g, kv, heads // kv, s, dim)
     out = torch.empty_like(q)
     for lo in range(0, s, QUERIES):
         hi = min(s, lo + QUERIES)
-        start = 0 if window is None else max(0, above + lo - window + 1)
+        first = rule.first_seen(torch.arange(above + lo, above + hi))
+        start = 0 if first is None else max(0, int(first[0]))
         stop = above + hi
         t = stop - start
         some = q[:, :, :, lo:hi].reshape(g * kv, -1, dim)
@@ -51,10 +52,10 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor, above: int, rule: ScoreRul
         shape_scores(table, rule, _positions(start, stop, above + lo, above + hi, rule))
         if n > 1:  # only the last n keys stand after a query of the block
             table[..., t - n :] += torch.full((n, n), -torch.inf).triu_(1)
-        if window is not None and above + hi > window:
-            # Query lo + i sees keys from lo + i − window + 1 on; the first query of the block sees all keys from `start`.
-            hidden = torch.arange(start, stop) <= (above + torch.arange(lo, hi))[:, None] - window
-            table.masked_fill_(hidden, -torch.inf)
+        if (
+            first is not None and int(first[-1]) > start
+        ):  # the first query of the block sees all keys from `start`
+            table.masked_fill_(torch.arange(start, stop) < first[:, None], -torch.inf)
         p = weigh_scores(table, rule).view(scores.shape)
         found = torch.bmm(p, v[:, :, start:stop].reshape(g * kv, t, dim))
         out[:, :, :, lo:hi] = found.view(g, kv, -1, n, dim)
@@ -130,7 +131,7 @@ class PackedAttention:
         for group, rows, keys in self.groups:
             g, s = group.queries.shape
             own = q.index_select(0, rows).view(g, s, heads, dim).transpose(1, 2)
-            sees_all = rule.window is None or group.above + s <= rule.window
+            sees_all = rule.sees_all(group.above + s)
             few = s <= QUERIES and g * heads * s * (group.above + s) <= SCORES
             if group.siblings and g > 1 and sees_all and few:
                 trunk_k, trunk_v = self._both(every, keys[:1, : group.above])

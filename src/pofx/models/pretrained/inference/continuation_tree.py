@@ -133,7 +133,6 @@ class _PoolAttention:
 
     def attend(self, layer: int, rule: ScoreRule, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Do as `Attention` says: `q[N, H, D]`, `k, v[N, K, D]` to `[N, H·D]`."""
-        window = rule.window
         n, heads, dim = q.shape
         kv = k.shape[1]
         pool = self.pool[layer]
@@ -150,10 +149,10 @@ class _PoolAttention:
             table = scores.view(kv, heads // kv, m, -1)
             shape_scores(table, rule, None if rule.slopes is None else self._placed(c, t))
             hidden = c.hidden
-            if window is not None:
-                edge = self.positions[c.lo : c.hi, None] - window
-                hidden = hidden | (c.at <= edge)
-                table[..., :t].masked_fill_(torch.arange(t) <= edge, -torch.inf)
+            first = rule.first_seen(self.positions[c.lo : c.hi, None])
+            if first is not None:
+                hidden = hidden | (c.at < first)
+                table[..., :t].masked_fill_(torch.arange(t) < first, -torch.inf)
             table[..., t:].masked_fill_(hidden, -torch.inf)
             p = weigh_scores(table, rule).view(scores.shape)
             found = torch.bmm(p[..., :t], trunk_v) + torch.bmm(p[..., t:], values)

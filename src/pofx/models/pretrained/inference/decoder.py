@@ -94,7 +94,11 @@ class Decoder:
             k = qkv[:, q_size : q_size + kv_size].view(n, s.kv_heads, s.head_dim)
             v = qkv[:, q_size + kv_size :].view(n, s.kv_heads, s.head_dim)
             q, k = self._placed(q, k, layer, block, positions, table)
-            attended = attention.attend(i, block.rule, q * block.scale, k, v)
+            q = q * block.scale
+            if layer.growth is not None:
+                share, floor = layer.growth
+                q *= (((positions + 1) // floor).float().log1p_() * share + 1.0)[:, None, None]
+            attended = attention.attend(i, block.rule, q, k, v)
             if i == len(self.blocks) - 1:  # after the last attention only the requested tokens are needed
                 x, h, attended = x[asked], h[asked], attended[asked]
             x = self._added(x, h, attended, block)

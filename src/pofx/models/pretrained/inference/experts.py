@@ -92,5 +92,7 @@ class ExpertMixture:
             if stop > start:
                 places = order[start:stop]
                 rows = places // self.rule.chosen
-                out.index_add_(0, rows, expert(x[rows]) * weights.reshape(-1, 1)[places])
+                some, weight = x[rows], weights.reshape(-1, 1)[places]
+                read = expert(some * weight) if self.rule.of_input else expert(some) * weight
+                out.index_add_(0, rows, read)
         return out

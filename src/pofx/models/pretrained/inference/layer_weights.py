@@ -100,6 +100,7 @@ class LayerWeights:
             else self._experts(at, layer.experts),
             rule=ScoreRule(
                 layer.window,
+                layer.chunk,
                 s.cap,
                 None if s.slopes is None else torch.tensor(s.slopes),
                 s.scale if s.rounded_slopes else None,
@@ -189,6 +190,8 @@ class LayerWeights:
 
     def _head_norm(self, at: str, name: str | None, layer: Layer) -> StateNorm | None:
         """Return the norm of queries or keys, whose gain has the order of `halves_of_pairs` if the queries have it."""
+        if self.shape.qk_norm == "turning" and layer.rope is not None:
+            return StateNorm(replace(self.shape.norm, weighted=False), None, None)
         if name is None or self.shape.latent is not None:
             return None
         found, s = self.norm(at + name), self.shape

@@ -185,7 +185,7 @@ class _StateAttention:
         self.positions = self.places + prefixes.shared
         self.even = bool((length == length[0]).all()) if len(length) else True
         self.used = int(length.max()) + t if len(length) else t
-        self._masks: dict[int | None, Tensor] = {}
+        self._masks: dict[tuple[int | None, int | None], Tensor] = {}
 
     def attend(self, layer: int, rule: ScoreRule, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Do as `Attention` says, and append the keys and values."""
@@ -214,7 +214,7 @@ class _StateAttention:
             scores = torch.cat([over, scores], -1)
         table = scores.view(n, kv, heads // kv, t, -1)
         shape_scores(table, rule, None if rule.slopes is None else self._positions(shared))
-        mask = self._mask(rule.window, shared)
+        mask = self._mask(rule, shared)
         if mask is not None:
             table.add_(mask[:, None, None])
         p = weigh_scores(table, rule).view(scores.shape)
@@ -228,15 +228,17 @@ class _StateAttention:
         """Return the positions of the keys, `[shared + used]`, and of the queries, `[n, 1, 1, t, 1]`."""
         return torch.arange(shared + self.used), self.positions[:, None, None, :, None]
 
-    def _mask(self, window: int | None, shared: int) -> Tensor | None:
+    def _mask(self, rule: ScoreRule, shared: int) -> Tensor | None:
         """Return the mask `[n, t, shared + used]`, or None where every query sees every key."""
-        if self.even and self.t == 1 and (window is None or shared + self.used <= window):
+        if self.even and self.t == 1 and rule.sees_all(shared + self.used):
             return None
-        if window not in self._masks:
+        kind = (rule.window, rule.chunk)
+        if kind not in self._masks:
             key = torch.arange(shared + self.used)
             at = self.positions[:, :, None]
             seen = key <= at
-            if window is not None:
-                seen &= key > at - window
-            self._masks[window] = torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)
-        return self._masks[window]
+            first = rule.first_seen(at)
+            if first is not None:
+                seen &= key >= first
+            self._masks[kind] = torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)
+        return self._masks[kind]

@@ -21,6 +21,7 @@ class ScoreRule:
 
     Attributes:
         window: How many keys a query sees, its own included; None for all earlier keys.
+        chunk: The number of tokens of a chunk, outside which a query sees no key; None for no chunks (Llama 4).
         cap: The c of c·tanh(z/c); None for plain z.
         slopes: `[H]`, the slope of each head in nats a token (ALiBi); None for no slopes.
         rounded: The factor of slope · key's position, rounded to bfloat16, which takes the place of the slope's term
@@ -29,10 +30,21 @@ class ScoreRule:
     """
 
     window: int | None = None
+    chunk: int | None = None
     cap: float | None = None
     slopes: Tensor | None = None
     rounded: float | None = None
     sinks: Tensor | None = None
+
+    def first_seen(self, position: Tensor) -> Tensor | None:
+        """Return the positions of the first keys that queries at these positions see; None for the first key of all."""
+        if self.window is not None:
+            return position - (self.window - 1)
+        return None if self.chunk is None else position - position % self.chunk
+
+    def sees_all(self, tokens: int) -> bool:
+        """Return whether each query of a text of so many tokens sees all earlier keys."""
+        return all(size is None or tokens <= size for size in (self.window, self.chunk))
 
 
 def shape_scores(table: Tensor, rule: ScoreRule, positions: tuple[Tensor, Tensor] | None) -> None:

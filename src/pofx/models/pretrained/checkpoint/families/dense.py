@@ -48,7 +48,7 @@ def read_phi3(f: Fields) -> Architecture:
     f.optional("original_max_position_embeddings")
     for name in ("attention_bias", "mlp_bias", "lm_head_bias"):
         f.only(name, False)
-    layer = Layer(f.optional("sliding_window"), read_rope(f, head_size(f)))
+    layer = Layer(f.optional("sliding_window"), rope=read_rope(f, head_size(f)))
     return llama_like(f, stored=_PHI3, layers=(layer,) * f.whole("num_hidden_layers"), eps=1e-5)
 
 
@@ -59,7 +59,7 @@ def read_starcoder2(f: Fields) -> Architecture:
     f.only("norm_type", "layer_norm")
     for unread in ("activation_function", "layer_norm_epsilon"):  # names that the library does not use
         f.given(unread)
-    layer = Layer(f.optional("sliding_window"), read_rope(f, head_size(f)))
+    layer = Layer(f.optional("sliding_window"), rope=read_rope(f, head_size(f)))
     return llama_like(
         f,
         stored=_PLAIN,
@@ -99,7 +99,7 @@ def read_olmo3(f: Fields) -> Architecture:
         raise NotCovered("rope_parameters")
     ropes = {kind: rope_of(g, f, dim, theta) for kind, g in given.items()}
     kinds = layer_kinds(f, [SLIDING if (i + 1) % 4 else FULL for i in range(n)])
-    layers = tuple(Layer(window if kind == SLIDING else None, ropes[kind]) for kind in kinds)
+    layers = tuple(Layer(window if kind == SLIDING else None, rope=ropes[kind]) for kind in kinds)
     return llama_like(f, stored=_OLMO2, layers=layers, eps=1e-5, qk_norm="whole")
 
 
@@ -158,7 +158,7 @@ def read_exaone4(f: Fields) -> Architecture:
             raise NotCovered("sliding_window_pattern")
         kinds = [SLIDING if (i + 1) % pattern else FULL for i in range(n)]
     layers = tuple(
-        Layer(window, rope) if kind == SLIDING else Layer(None, rope if window is None else None)
+        Layer(window, rope=rope) if kind == SLIDING else Layer(None, rope=rope if window is None else None)
         for kind in layer_kinds(f, kinds)
     )
     return llama_like(f, stored=_OLMO2, layers=layers, eps=1e-5, qk_norm="heads")

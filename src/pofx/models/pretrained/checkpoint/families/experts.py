@@ -1,9 +1,10 @@
-"""The decoders with mixtures of experts: Mixtral, Qwen 2 and 3 MoE, OLMoE, Granite MoE, gpt-oss."""
+"""The decoders with mixtures of experts: Mixtral, Qwen 2 and 3 MoE, OLMoE, Granite MoE, gpt-oss, Llama 4."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from pofx.models.pretrained.checkpoint.architecture import Architecture, Experts, Layer, Stored
 from pofx.models.pretrained.checkpoint.families.fields import Fields, NotCovered
@@ -55,6 +56,24 @@ _GRANITE = Stored(
     all_up="block_sparse_moe.input_linear.weight",
     all_down="block_sparse_moe.output_linear.weight",
 )
+LLAMA4 = {
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "max_position_embeddings": 131_072,
+    "num_experts_per_tok": 1,
+    "num_local_experts": 16,
+    "attention_chunk_size": 8192,
+}
+_LLAMA4 = Stored(
+    up=("feed_forward.gate_proj", "feed_forward.up_proj"),
+    down="feed_forward.down_proj",
+    router="feed_forward.router",
+    all_up="feed_forward.experts.gate_up_proj",
+    all_down="feed_forward.experts.down_proj",
+    all_transposed=True,
+    shared="feed_forward.shared_expert.",
+    interleaved=True,
+)
 _GPT_OSS = Stored(
     router="mlp.router",
     all_up="mlp.experts.gate_up_proj",
@@ -68,7 +87,7 @@ _GPT_OSS = Stored(
 def read_mixtral(f: Fields) -> Architecture:
     """Read a config of Mixtral."""
     experts = replace(_experts(f), renormalised=True)
-    layer = Layer(f.optional("sliding_window"), read_rope(f, head_size(f), 1_000_000.0), experts=experts)
+    layer = Layer(f.optional("sliding_window"), rope=read_rope(f, head_size(f), 1_000_000.0), experts=experts)
     return llama_like(f, stored=_MIXTRAL, layers=(layer,) * f.whole("num_hidden_layers"), eps=1e-5)
 
 
@@ -127,12 +146,58 @@ def read_gpt_oss(f: Fields) -> Architecture:
     return llama_like(
         f,
         stored=_GPT_OSS,
-        layers=tuple(Layer(window if kind == SLIDING else None, rope, experts=experts) for kind in kinds),
+        layers=tuple(
+            Layer(window if kind == SLIDING else None, rope=rope, experts=experts) for kind in kinds
+        ),
         eps=1e-5,
         hidden_act=None,
         activation="gelu_quick",
         gate_limit=f.number("swiglu_limit", 7.0),
     )
+
+
+def read_llama4(f: Fields) -> Architecture:
+    """Read a config of the text model of Llama 4, whose layers with rotary positions see chunks of a text."""
+    n, every, chunk = (
+        f.whole("num_hidden_layers"),
+        f.whole("no_rope_layer_interval", 4),
+        f.optional("attention_chunk_size"),
+    )
+    listed = _listed(f, "no_rope_layers", int) or [(i + 1) % every for i in range(n)]
+    turning = [bool(x) for x in listed]
+    kinds = _listed(f, "layer_types", str) or ["chunked_attention" if x else FULL for x in turning]
+    step = f.whole("interleave_moe_layer_step", 1)
+    sparse = _listed(f, "moe_layers", int)
+    sparse = list(range(step - 1, n, step)) if sparse is None else sparse
+    if len(turning) != n or len(kinds) != n or any(k not in (FULL, "chunked_attention") for k in kinds):
+        raise NotCovered("layer_types")
+    growth = (f.number("attn_scale", 0.1), f.whole("floor_scale", 8192))
+    grows, normed = f.truth("attn_temperature_tuning", True), f.truth("use_qk_norm", True)
+    experts = replace(_experts(f), scores="sigmoid", shared=True, of_input=True)
+    rope = read_rope(f, head_size(f), 500_000.0)
+    if rope.amplitude != 1.0 and normed:
+        raise NotCovered("rope_parameters")  # the library normalises after the rotation
+    f.optional("intermediate_size_mlp")
+    f.truth("attention_bias", False)
+    layers = tuple(
+        Layer(
+            chunk=chunk if kind == "chunked_attention" else None,
+            growth=None if turns or not grows else growth,
+            rope=rope if turns else None,
+            experts=experts if i in sparse else None,
+        )
+        for i, (turns, kind) in enumerate(zip(turning, kinds, strict=True))
+    )
+    return llama_like(f, stored=_LLAMA4, layers=layers, eps=1e-5, qk_norm="turning" if normed else None)
+
+
+def _listed(f: Fields, name: str, kind: type) -> list[Any] | None:
+    found = f.given(name)
+    if found is not None and not (
+        isinstance(found, list | tuple) and all(isinstance(x, kind) for x in found)
+    ):
+        raise NotCovered(name)
+    return None if found is None else list(found)
 
 
 def _experts(f: Fields) -> Experts:

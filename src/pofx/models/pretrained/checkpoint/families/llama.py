@@ -251,5 +251,5 @@ def _layers(f: Fields, kinds: list[str], local: float | None = None) -> tuple[La
         if not isinstance(per_kind or {}, Mapping):
             raise NotCovered("rope_parameters")
         rope = rope_of(per_kind or {}, f, head_dim, base, part)
-        out.append(Layer((sliding or None) if kind == SLIDING else None, rope))
+        out.append(Layer((sliding or None) if kind == SLIDING else None, rope=rope))
     return tuple(out)

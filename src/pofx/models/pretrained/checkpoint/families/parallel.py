@@ -175,7 +175,7 @@ def read_cohere2(f: Fields) -> Architecture:
     f.given("use_parallel_embedding")  # how weights were spread over machines
     rope = read_rope(f, head_size(f))
     kinds = layer_kinds(f, [SLIDING if (i + 1) % every else FULL for i in range(n)])
-    turning = Layer(window, rope) if window else Layer()
+    turning = Layer(window, rope=rope) if window else Layer()
     return llama_like(
         f,
         stored=_COHERE,

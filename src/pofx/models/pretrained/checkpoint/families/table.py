@@ -67,6 +67,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "qwen3_moe": Family(experts.read_qwen3_moe, experts.QWEN3_MOE),
         "olmoe": Family(experts.read_olmoe, experts.OLMOE),
         "granitemoe": Family(experts.read_granite_moe, experts.GRANITE_MOE),
+        "llama4_text": Family(experts.read_llama4, experts.LLAMA4),
         "deepseek_v2": Family(latent.read_deepseek_v2, latent.DEEPSEEK_V2),
         "deepseek_v3": Family(latent.read_deepseek_v3, latent.DEEPSEEK_V3),
         "gpt_oss": Family(experts.read_gpt_oss, experts.GPT_OSS),
