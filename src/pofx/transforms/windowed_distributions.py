@@ -50,6 +50,7 @@ class WindowedDistributions:
     def _read_on(self) -> None:
         """Read the next stretch of windows."""
         w, tokens = self._next, 0
+        assert w < len(self._cut)  # noqa: S101  (ours: the windows have the positions that are asked for)
         while w < len(self._cut) and (w == self._next or tokens + len(self._cut[w]) <= TOKENS):
             tokens += len(self._cut[w])
             w += 1
