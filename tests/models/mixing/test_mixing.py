@@ -13,6 +13,7 @@ import pofx
 from pofx.errors import BadValue
 from pofx.lm.forward_by_extension import forward_by_extension
 from pofx.lm.trace import Want
+from pofx.models.mixing import reading
 from pofx.models.mixing.deciding import LEAST
 from pofx.models.mixing.model import MixingLM
 from saved_models import CORPUS, edit, numbers, refused, vouch
@@ -187,6 +188,17 @@ def test_a_mixing_model_without_documents_is_refused() -> None:
         pofx.fit(TEXTS, pofx.MixingSpec(), workers=2)
     with pytest.raises(BadValue, match="megabytes|bytes"):
         pofx.MixingSpec(memory=256)
+
+
+def test_a_stored_function_is_current_only_while_every_file_is(
+    lm: MixingLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function has those that it calls compiled into it, so a change of their files makes it stale, too."""
+    lm.forward([[97]])
+    stored = reading.read._cache._cache_file
+    assert stored._load_index()
+    monkeypatch.setattr(stored, "_source_stamp", "of other sources")
+    assert not stored._load_index()
 
 
 def test_a_small_memory_makes_small_tables() -> None:

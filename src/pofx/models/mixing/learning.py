@@ -14,7 +14,9 @@ from pofx.models.mixing.deciding import FINAL, INPUTS, MIXED, NEAR, SETS
 from pofx.models.mixing.slots import find_or_make
 
 LIMIT = 255  # the most observations of which a probability is the mean
-RATE = 3  # the learning rate of the weights
+RATE = (
+    2  # the learning rate of the weights; 3 costs 0.0056 nats a character on Tiny-shakespeare, 5 costs 0.0081
+)
 
 
 @compiled
