@@ -120,7 +120,10 @@ def test_kl_of_rounded_laws_is_not_negative() -> None:
     logits = rng.normal(size=(50, 400)).astype(np.float32)
     other = logits + np.float32(1e-5) * rng.normal(size=logits.shape).astype(np.float32)
     laws = [np.log(np.exp(x) / np.exp(x).sum(1, keepdims=True, dtype=np.float32)) for x in (logits, other)]
-    assert (divergences(*laws)[:, 1:] >= 0).all()
+    found = divergences(*laws)[:, 1:]
+    # The true numbers are about 5e-11; without the terms −p + q they are off by the rounding of float32, some 1e-8.
+    assert (found > 0).all()
+    assert (found < 1e-9).all()
     p, q = np.array([[0.5, 0.5, 0.0]]), np.array([[1.0, 0.0, 0.0]])
     with np.errstate(divide="ignore"):
         impossible = divergences(np.log(p), np.log(q))
