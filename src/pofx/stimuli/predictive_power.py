@@ -123,12 +123,12 @@ def predictive_power(
         time: The column of the times.
         item: The column or columns that name an item; None for a known name. Conditions of an item are held out together.
         by: The column of the random intercept, such as the reader; None for ordinary least squares.
-        surprisals: The predictors of each model by its name, the surprisal first; None for all columns that
-            `measure_stimuli` made, each `surprisal_nats` with those of the words before.
-        baseline: The predictors of the baseline; None for `index`, `length`, `log_frequency`, and those of the
-            words before, where the table has them.
+        surprisals: The predictors of each model by its name, the surprisal first; None for the
+            columns that `measure_stimuli` made: for each model `surprisal_nats` and the surprisals of the words before.
+        baseline: The predictors of the baseline; None for `index`, `length` and `log_frequency`, and the length and
+            frequency of the words before, where the table has these columns.
         log: Whether the regression is of log time.
-        folds: The number of folds, at most one an item.
+        folds: The number of folds of items; with fewer items, each item is a fold.
         seed: The seed of the folds and of the bootstrap.
 
     Returns:

@@ -118,10 +118,11 @@ def measure_stimuli(
         The rows with further columns; see [stimuli](stimuli.md). A text without numbers has nulls and an `error`.
 
     Raises:
-        BadValue: A column is missing or is given, a row lacks a value, or the rows of a text contradict each other.
+        BadValue: A column is missing, `given` and `given_field` are both given, a row lacks a value, or the rows of a text
+            contradict each other.
         NoEOS: Texts of a model never end.
         NoBOS: A model has no x0, and no text has a prefix.
-        MissingExtra: `table` is a table, and pyarrow is not installed.
+        MissingExtra: `table` is no list of mappings, and pyarrow is not installed.
 
     Right: `measure_stimuli(lm, pandas.read_csv("items.csv"), item=["item", "condition"])`. Wrong: `item="item"` where the
     conditions of an item are different sentences.

@@ -26,6 +26,9 @@ def read_task(path: str | os.PathLike[str]) -> Task:
     Args:
         path: The YAML file. Relative paths of data files begin in the working directory, as in lm-eval.
 
+    Returns:
+        The task: for each row its contexts and continuations, and the metrics.
+
     Raises:
         BadSource: The file is no such task, a data file cannot be read, or a row does not fit the templates.
         MissingExtra: PyYAML or Jinja is not installed.

@@ -160,8 +160,9 @@ def evaluate_task(lm: LM, task: Task) -> TaskReport:
     """Compute the numbers of lm-eval for a task, and pofx's own for the same strings.
 
     lm-eval encodes context and string together, and takes the ids after as many as the context alone has. Where a token
-    spans the join, its number is of another string than the one it names. Before a string without a context stands BOS or
-    EOS, whether or not the model has learned to begin there. pofx's own number is log P(string | context) of `score`.
+    spans the join, lm-eval's number is of another string than the one that the task names. Before a string without a
+    context, lm-eval puts BOS or EOS, whether or not the model has learned to begin there. pofx's own number is
+    log P(string | context) of `score`.
 
     Three properties are not reproduced: how lm-eval reads the name of a control token within a text, the rounding of its
     batches, and its cache, which mixes up two strings of one run whose tokens are equal and cut at another place.

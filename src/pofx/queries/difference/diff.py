@@ -72,14 +72,14 @@ class Difference(Shown, HasTable):
         log_a: log p_A of each text, nats, `[n]`; log P of a prefix where `end` is False.
         log_b: log p_B of each text, nats, `[n]`.
         bytes: The length of each text, bytes, `[n]`.
-        tokens: The number of positions at which both laws were compared, EOS included, `[n]`; 0 for a text that the models
-            cut into different tokens.
+        tokens: The number of positions at which both next-token distributions were compared, EOS included, `[n]`; 0 for a
+            text that the models cut into different tokens.
         entropy: The sum over these positions of the entropy of A's next-token distribution, nats, `[n]`.
         kl: The sum over these positions of KL(A‖B), nats, `[n]`.
         kl_back: The sum over these positions of KL(B‖A), nats, `[n]`.
         end: Whether EOS is counted: both models have one.
         words: The words on which the models differ most, the largest difference first.
-        regions: The tokens or regions of bytes on which they differ most, likewise.
+        regions: The tokens, or the regions of bytes, on which the models differ most, the largest difference first.
         terms: The terms of the number of each model, of the first text.
         seed: The seed of the bootstrap.
     """
