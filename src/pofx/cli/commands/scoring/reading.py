@@ -48,8 +48,8 @@ FEW = 20
     "--baseline",
     multiple=True,
     metavar="NAME",
-    help="A predictor of the baseline; repeatable. By default index, length, log_frequency, and those of the "
-    "words before.",
+    help="A predictor of the baseline; repeatable. By default index, length and log_frequency, "
+    "and the length and frequency of the words before.",
 )
 @click.option("--log", "log_times", is_flag=True, help="Predict log time.")
 @click.option("--folds", type=Whole(2), default=10, show_default=True, help="The number of folds of items.")
