@@ -167,7 +167,7 @@ CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "a later format": ({"format": 2}, "got 2; read the model with the version"),
     "no format": ({"format": None}, "got None"),
     "a format of many words": ({"format": "x" * 5000}, "expected format 1"),
-    "another family": ({"family": "oracle"}, "family 'ngram', 'ngram-unbounded' or 'transformer'"),
+    "another family": ({"family": "oracle"}, "family 'ngram', 'ngram-unbounded', 'mixing' or 'transformer'"),
     "a family of the other kind": ({"family": "transformer", "overlap": 4}, "qwen3"),
     "a transformer without overlap": ({"family": "transformer"}, "overlap"),
     "x0 denied": ({"begin": False}, "bos_token_id"),

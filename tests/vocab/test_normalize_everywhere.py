@@ -53,6 +53,7 @@ ELSEWHERE = {
     "evaluate",
     "corpus",
     "decompress",
+    "stimuli",
     "classify predict",
     "classify evaluate",
     "serve",
@@ -153,6 +154,35 @@ def test_a_classifier_that_was_made_without(home: Path, tmp_path: Path) -> None:
         pofx.BadValue, match="normalize: expected a model that reads texts as they are for a classifier"
     ):
         pofx.GenerativeClassifier.load(tmp_path / "made", lm)
+
+
+def test_regions_and_stimuli(home: Path) -> None:
+    strict, lm = pofx.load(home), pofx.load(home, normalize=True)
+    (ours,) = pofx.words(lm, ["The CAT sat"], [[(0, 3), (5, 7)]])
+    (theirs,) = pofx.words(strict, ["the cat sat"], [[(0, 3), (5, 7)]])
+    assert ours.words == theirs.words
+    assert (ours.terms.normalized, theirs.terms.normalized) == ("Lowercase", "")
+    a, b = (
+        pofx.measure_stimuli(model, [{"item": 1, "word": word} for word in words])
+        for model, words in ((lm, ("The", "CAT")), (strict, ("the", "cat")))
+    )
+    surprisals = [[row["surprisal_nats"] for row in table.to_arrow().to_pylist()] for table in (a, b)]
+    assert surprisals[0] == surprisals[1] and None not in surprisals[0]
+    with pytest.raises(pofx.BadValue, match="units: expected regions"):
+        pofx.words(lm, ["The CAT"], [[(0, 3), (4, 99)]])
+
+
+def test_a_normalizer_that_changes_lengths_moves_regions(tmp_path: Path) -> None:
+    home = tiny.write(tmp_path / "nfkc", adds="bos")
+    (home / "tokenizer.json").write_text(
+        json.dumps({**tiny.tokenizer("bos"), "normalizer": {"type": "NFKC"}})
+    )
+    strict, lm = pofx.load(home), pofx.load(home, normalize=True)
+    (ours,) = pofx.words(lm, ["ﬁre ﬂy a"], [[(0, 3), (4, 6), (7, 8)]])
+    (theirs,) = pofx.words(strict, ["fire fly a"], [[(0, 4), (5, 8), (9, 10)]])
+    assert ours.words == theirs.words
+    with pytest.raises(pofx.BadValue, match="that they change across regions"):
+        pofx.words(lm, ["e\u0301a"], [[(0, 1), (1, 3)]])  # the accent is of the letter before
 
 
 def test_choices_and_pairs(home: Path) -> None:

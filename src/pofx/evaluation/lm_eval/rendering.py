@@ -29,13 +29,13 @@ def render(request: Mapping[str, Any]) -> Callable[[], dict[str, list[str]]]:
                     out[name].append(template.render(row))
                     left -= len(out[name][-1])
                     if left < 0:
-                        raise BadSource(f"row {at:,}: {name}: expected a shorter text, got a longer one")
+                        raise BadSource(f"row {at:,}: {name}: expected a shorter text, got a longer one", ())
             except (BadSource, MemoryError):
                 raise
             except Exception as e:
                 where = name if at is None else f"row {at:,}: {name}"
                 told = " ".join(f"{type(e).__name__}: {e}".split())
-                raise BadSource(f"{where}: expected a template that renders, got {told:.200}") from None
+                raise BadSource(f"{where}: expected a template that renders, got {told:.200}", ()) from None
         return out
 
     return work

@@ -17,6 +17,7 @@ from pofx.queries.scoring.inputs import name_normalizers, prefix_per_text, read_
 from pofx.queries.scoring.terms import Terms, terms
 from pofx.queries.segmentation.word_rule import SECONDS, Punctuation, WordRule
 from pofx.queries.words.boundaries import BoundaryTokens
+from pofx.queries.words.read_regions import read_regions
 from pofx.queries.words.word import Word, Worded
 from pofx.queries.words.word_places import TokenSet, WordPlaces, place_words
 from pofx.queries.words.word_surprisals import word_surprisals
@@ -169,14 +170,11 @@ def measure_words(
     if end is None:
         raise no_end_error()
     givens: list[str | bytes] = prefix_per_text(given, len(texts))
+    written = texts
     texts, changed = read_texts(lm, texts)
     givens, changed_givens = read_texts(lm, givens)
     if own is not None and any(changed):
-        raise BadValue(
-            "expected texts that the model reads unchanged, got a text that its normalizers change",
-            "pass the text that the model reads (lm.vocab.read), and regions of that text",
-            argument="units",
-        )
+        own = [read_regions(lm.vocab, t, r) if by else r for t, r, by in zip(written, own, changed)]
     prefixes = [lm.vocab.encode_array(g) for g in givens]
     asked = {g: p for g, p in zip(givens, prefixes) if len(p)}
     if asked:
