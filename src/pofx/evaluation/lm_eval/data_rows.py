@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pofx.errors import BadSource
+from pofx.evaluation.lm_eval.local_file import read_local
 from pofx.files.urls import is_url
 
 Row = dict[str, Any]
@@ -40,19 +40,8 @@ def _read(path: str, field: str | None) -> list[Row]:
         raise BadSource(
             f"{path}: expected a file on this machine, got a URL", "download the file, and name the copy"
         )
-    try:
-        file = Path(path)
-        if file.exists() and not file.is_file():
-            raise BadSource(
-                f"{path}: expected a file, got a directory or a device", "name a .json or .jsonl file"
-            )
-        with file.open("rb") as f:
-            raw = f.read(MOST_BYTES + 1)
-    except OSError as e:
-        raise BadSource(
-            f"{path}: expected a data file, got: {e.strerror or e}",
-            "start pofx in the directory that the task's path begins in, or write an absolute path",
-        ) from None
+    away = "start pofx in the directory that the task's path begins in, or write an absolute path"
+    raw = read_local(path, MOST_BYTES, "a data file", "name a .json or .jsonl file", away)
     if len(raw) > MOST_BYTES:
         raise BadSource(
             f"{path}: expected at most {MOST_BYTES >> 20} MiB, got more", "evaluate a part of the rows"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pofx.errors import BadSource, require
+from pofx.evaluation.lm_eval.local_file import read_local
 
 Output = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling"]
 Sampler = Literal["default", "first_n"]
@@ -236,17 +237,9 @@ def _loaded(file: Path) -> dict[str, Any]:
     yaml = require("yaml", "tasks", "reading a task of lm-eval")
     loader: Any = type("TaskLoader", (yaml.SafeLoader,), {})
     loader.add_constructor("!function", _refuse_function)
-    try:
-        if file.exists() and not file.is_file():
-            raise BadSource(
-                f"{file}: expected a file, got a directory or a device", "name the file of a task"
-            )
-        with file.open("rb") as f:
-            raw = f.read(MOST_BYTES + 1)
-    except OSError as e:
-        raise BadSource(
-            f"{file}: expected a task in YAML, got: {e.strerror or e}", "check the path and its permissions"
-        ) from None
+    raw = read_local(
+        file, MOST_BYTES, "a task in YAML", "name the file of a task", "check the path and its permissions"
+    )
     if len(raw) > MOST_BYTES:
         raise BadSource(
             f"{file}: expected a task of at most {MOST_BYTES >> 10} KiB, got a longer file",
