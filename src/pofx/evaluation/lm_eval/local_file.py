@@ -8,10 +8,10 @@ from pofx.errors import BadSource
 
 
 def read_local(path: str | Path, most: int, expected: str, name: str, otherwise: str) -> bytes:
-    """Return the bytes of a file, one more than `most` where it is longer.
+    """Return the bytes of a file; of a longer file, the first `most` + 1 bytes.
 
     Args:
-        path: The file, as messages name it.
+        path: The path of the file; messages show it.
         most: The most bytes that the caller takes.
         expected: The noun for the message, such as "a data file".
         name: The advice for a directory or a device, which is never opened.

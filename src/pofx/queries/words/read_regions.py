@@ -22,10 +22,14 @@ def read_regions(
         text: The text as the user wrote it.
         regions: The beginning and the end of each region, characters.
 
+    Returns:
+        The beginning and the end of each region, characters of the text that the model reads.
+
     Raises:
         BadValue: A region is outside the text, or a normalizer joins two regions, as an accent and the letter before it.
 
-    Right: `read_regions(lm.vocab, "The Cat", [(0, 3), (4, 7)])`. Wrong: places of the written text in the text that is read.
+    Right: `read_regions(lm.vocab, "The Cat", [(0, 3), (4, 7)])`. Wrong: the same places in both texts, where a normalizer
+    changes lengths.
     """
     plain = _characters(text)
     region_spans(plain, regions)  # refuses regions outside the text, which slices would cut
