@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.score import Scored
 
 # Passes over the text, not seconds: a slow machine gives the same models, only later.
-EPOCHS = 0.25
+EPOCHS = 0.2
 SENTENCE = "Return the length of the list."
 PREFIX = "Return the "
 
@@ -118,7 +118,9 @@ def command(out: str, epochs: float, seed: int) -> None:
 
     _head(console, "5  The audit")
     console.print(AUDITED)
-    audits = _audit_all(console, models, test, seed)
+    audits = [(m.name, m.audit) for m in models if m.audit is not None]
+    for name, found in audits:
+        console.print(f"[bold]{name}: {found.verdict}[/]\n  {found.reason}", highlight=False)
 
     _head(console, "6  What a model without x0 answers")
     console.print(REFUSED)
@@ -146,20 +148,6 @@ def _draws(lm: LM, seed: int) -> tuple[list[Draw], list[Draw]]:
     from pofx.queries.sample import sample
 
     return sample(lm, 3, max_tokens=400, seed=seed), sample(lm, 3, given=PREFIX, max_tokens=400, seed=seed)
-
-
-def _audit_all(
-    console: Console, models: list[Fitted], held_out: list[str], seed: int
-) -> list[tuple[str, Audit]]:
-    from pofx.queries.audit.audit import audit
-
-    out = []
-    for m in models:
-        with console.status(f"auditing the {m.name} …"):
-            found = audit(m.lm, held_out, seed)
-        console.print(f"[bold]{m.name}: {found.verdict}[/]\n  {found.reason}", highlight=False)
-        out.append((m.name, found))
-    return out
 
 
 def _dialogue(lm: LM) -> list[tuple[str, str]]:
