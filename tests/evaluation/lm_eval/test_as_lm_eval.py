@@ -18,6 +18,7 @@ import pofx
 import tiny_checkpoints
 from pofx.evaluation.lm_eval.prompts import read_task
 from pofx.evaluation.lm_eval.report import evaluate_task
+from pofx.queries.scoring.peers import as_peer
 
 pytestmark = pytest.mark.clients
 ROOT = Path(__file__).parents[3]
@@ -115,6 +116,9 @@ def test_every_string_and_number_is_that_of_lm_eval(
         numbers = _numbers(sample)
         got = [*scores.log_p, *(scores.alone if scores.alone is not None else ())]
         assert got == pytest.approx([p for p, _ in numbers], abs=within)
+        some = list(zip(item.contexts, item.continuations, numbers))[:1]
+        for before, after, (number, _) in some:
+            assert as_peer(lm, after, "lm-eval", given=before).value == pytest.approx(number, abs=within)
         if scores.greedy is not None:
             assert scores.greedy.tolist() == [g for _, g in numbers][: len(scores.greedy)]
     results = found[k]["results"][task]

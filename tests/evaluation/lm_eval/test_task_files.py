@@ -15,7 +15,7 @@ from pofx.errors import BadSource, BadValue
 from pofx.evaluation.items import ChoiceItem, Pair
 from pofx.evaluation.lm_eval.prompts import read_task
 from pofx.evaluation.lm_eval.report import evaluate_task
-from pofx.evaluation.lm_eval.requests import Requests
+from pofx.queries.scoring.lm_eval_requests import Requests
 from pofx.evaluation.lm_eval.task import Task, TaskItem, task_of_items
 from pofx.evaluation.lm_eval.task_file import read_task_file
 from toy import ToyLM

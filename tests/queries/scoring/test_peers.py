@@ -213,6 +213,33 @@ def test_probability_zero() -> None:
     assert as_peer(lm, "aa", "lmppl").value == math.inf
 
 
+@pytest.mark.parametrize(
+    ("model", "front"), [("plain", []), ("adds bos", [BEGIN]), ("own", [])], ids=["plain", "adds bos", "own"]
+)
+def test_a_text_after_a_context(model: str, front: list[int]) -> None:
+    lm = ToyLM(memory=9) if model == "own" else MODELS[model]
+    found = as_peer(lm, "ca", "lm-eval", given="ab")
+    expected = behind(lm, [*front, 0, 1], [2, 0])
+    assert [t.nats for t in found.terms] == pytest.approx(expected, abs=1e-12)
+    assert found.value == pytest.approx(sum(expected), abs=1e-12)
+    assert all(t.counted for t in found.terms)
+    assert "spans the join" not in found.note
+    for peer in ("minicons", "lmppl", "lm-scorer", "llama-perplexity", "kenlm"):
+        with pytest.raises(BadValue, match="only lm-eval takes one"):
+            as_peer(lm, "ca", peer, given="ab")
+    with pytest.raises(BadValue, match="reads no bytes"):
+        as_peer(lm, "ca", "lm-eval", given=b"ab")
+
+
+def test_a_token_across_the_join_is_told() -> None:
+    lm = pofx.fit(["the cat sat", "the cats sat"] * 4, pofx.NgramSpec(order=2, vocab="bpe:262"))
+    whole, alone = (list(lm.vocab.encode(t)) for t in ("the cat sat", "the c"))
+    assert whole[: len(alone)] != alone
+    found = as_peer(lm, "at sat", "lm-eval", given="the c")
+    assert [t.id for t in found.terms] == whole[len(alone) :]
+    assert "a token spans the join" in found.note
+
+
 # ---------------------------------------------------------------------------------------------------- command line
 
 
@@ -258,6 +285,18 @@ def test_on_the_command_line(
     code, out, _ = run("--text", "the cat " * 20, "--as", "lm-eval")
     assert "hidden" in out
     assert run("--text", "a", "--as", "gpt")[0] == 2
+    code, out, _ = run("--text", "cat", "--given", "the ", "--as", "lm-eval")
+    assert code == 0
+    assert f"lm-eval: {as_peer(lm, 'cat', 'lm-eval', given='the ').value:.6f} nats" in out
+    (own,) = pofx.score(lm, ["cat"], "the ")
+    assert f"pofx: log P(text | context) = {own.prefix_total:.3f} nats" in out
+    Path("rows.jsonl").write_text('{"text": "cat", "before": "the "}\n{"text": "dog", "before": "a "}\n')
+    code, out, _ = run("rows.jsonl", "--given-field", "before", "--as", "lm-eval", "--json")
+    assert code == 0
+    assert [json.loads(line)["value"] for line in out.splitlines()] == [
+        as_peer(lm, t, "lm-eval", given=g).value for t, g in (("cat", "the "), ("dog", "a "))
+    ]
+    assert run("--text", "a", "--given", "b", "--as", "lm-eval", "--boundary", "token")[0] == 2
     pofx.save(pofx.fit(["the cat"] * 3, pofx.NgramSpec(order=3, begin=False)), "m2")
     code, out, _ = run("--text", "the cat", "--as", "minicons", model="m2")
     assert code == 0

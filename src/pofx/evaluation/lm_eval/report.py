@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pofx.errors import Impossible, NoBOS, PofxError, TooLong
 from pofx.evaluation.lm_eval.metrics import aggregate, answers, standard_error, values
-from pofx.evaluation.lm_eval.requests import Requests, TokenRequest
+from pofx.queries.scoring.lm_eval_requests import Requests, TokenRequest
 from pofx.evaluation.lm_eval.task import Task, TaskItem
 from pofx.interactive.shown import Shown
 from pofx.interactive.table import HasTable, TableColumn

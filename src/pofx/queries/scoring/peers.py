@@ -10,6 +10,7 @@ import numpy as np
 
 from pofx.errors import Advice, BadValue, NoEOS, TooLong
 from pofx.lm.model import LM
+from pofx.queries.scoring.lm_eval_requests import Requests
 from pofx.queries.scoring.peer_marks import Marks, marks_of
 from pofx.queries.scoring.peer_rules import PEERS, STATISTIC_NAMES, PeerRule, Statistic
 from pofx.transforms.with_begin import token_name
@@ -56,24 +57,30 @@ class PeerScore:
     note: str
 
 
-def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> PeerScore:
+def as_peer(
+    lm: LM, text: str | bytes, peer: str, chunk: int | None = None, given: str | bytes = ""
+) -> PeerScore:
     """Compute the number that another tool prints for a text under this model, and every term of it.
 
     The terms are computed by pofx: log p(x_i | B, x_<i) after the tool's B. B need not be an x0 of the model, and p(x1|B)
     may be no better than chance. A text is encoded as text. Three properties of tools are not reproduced: how a tool reads
     "</s>" within a text, the padding of its batches, and the precision of its softmax.
 
+    After a context, lm-eval encodes context and text together, and counts the ids after as many as the context alone has. Where
+    a token spans the join, the number is of another string, and `note` says so.
+
     Args:
         lm: The model.
         text: The text.
         peer: The tool, a key of `PEERS`.
         chunk: The number of tokens in a chunk, for a tool that cuts texts into chunks; None for the tool's own default.
+        given: The context of the text, for lm-eval alone; "" for none.
 
     Returns:
         The number with its terms.
 
     Raises:
-        BadValue: The tool is unknown, or would stop at this text or this model.
+        BadValue: The tool is unknown, takes no context, or would stop at this text or this model.
         NoEOS: The tool counts EOS, and the model has no EOS.
         TooLong: The tool would crash or cut the text.
 
@@ -85,6 +92,8 @@ def as_peer(lm: LM, text: str | bytes, peer: str, chunk: int | None = None) -> P
         raise BadValue(
             f"expected one of {', '.join(PEERS)}, got {peer!r}", "write one of these tools", argument="peer"
         )
+    if given:
+        return _score_continuation(lm, given, text, peer)
     marks = marks_of(lm)
     as_words = peer == "kenlm" and lm.vocab.control.unknown is not None
     # KenLM cuts a text at any white space of ASCII, and reads a word outside its vocabulary as <unk>.
@@ -172,6 +181,33 @@ def _score_whole(
     note += f"after {front}" if before else "nothing before the text, so the first token is dropped"
     note += ", EOS included" if after else ", no EOS"
     return PeerScore(peer, _summarise(counted, rule.sum), rule.unit, rule.sum, tuple(terms), note)
+
+
+def _score_continuation(lm: LM, given: str | bytes, text: str | bytes, peer: str) -> PeerScore:
+    """Return the number of HFLM.loglikelihood of (context, text)."""
+    if peer != "lm-eval":
+        raise BadValue(
+            f"expected a text without a context, since only lm-eval takes one, got a context for {peer}",
+            "leave the context out, or choose lm-eval",
+            argument="given",
+        )
+    if not isinstance(given, str) or not isinstance(text, str):
+        raise BadValue(
+            "expected a context and a text of characters, since lm-eval reads no bytes, got bytes",
+            "pass strings",
+            argument="given",
+        )
+    asked = Requests(lm)
+    request = asked.pair(given, text)
+    nats = asked.terms(request)
+    counted = request.path[-request.counted :]
+    terms = tuple(PeerTerm(_show_token(lm, i), i, x, True) for i, x in zip(counted, nats))
+    note = f"sum of {len(terms):,} terms: after the context, no EOS"
+    if request.across:
+        note += "; a token spans the join, so these tokens follow another string than the context"
+    if request.cut:
+        note += "; the beginning of the context is cut off"
+    return PeerScore(peer, _summarise(nats, "sum"), PEERS[peer].unit, "sum", terms, note)
 
 
 def _score_chunks(lm: LM, marks: Marks, ids: list[int], peer: str, rule: PeerRule, size: int) -> PeerScore:

@@ -187,7 +187,7 @@ def command(
     if peer is not None:
         from pofx.cli.commands.scoring.score_peers import print_peer
 
-        print_peer(lm, peer, [arguments.argument_text(t) for t in texts], asked, as_json)
+        print_peer(lm, peer, [arguments.argument_text(t) for t in texts], behind, asked, as_json)
     elif texts:
         _texts(
             lm,
@@ -240,8 +240,12 @@ def _check_usage(
             raise click.UsageError(f"{shaped}: expected only with --per token, got --per text.")
     if arguments.typed("boundary") and not (given or given_field):
         raise click.UsageError("--boundary: expected after a prefix, got neither --given nor --given-field.")
-    if peer and (given or given_field):
-        raise click.UsageError("--as: expected whole texts, got a prefix; leave --given out.")
+    if peer not in (None, "lm-eval") and (given or given_field):
+        raise click.UsageError(
+            f"--as: expected whole texts, since only lm-eval takes a prefix, got a prefix for {peer}. Leave --given out."
+        )
+    if peer and arguments.typed("boundary"):
+        raise click.UsageError("--boundary: expected without --as, got both. Leave out --boundary or --as.")
 
 
 def _texts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from pofx.queries.scoring.peers import PeerScore
 
 
-def print_peer(lm: LM, peer: str, texts: list[str | bytes], asked: Documents, as_json: bool) -> None:
+def print_peer(
+    lm: LM, peer: str, texts: list[str | bytes], given: str | bytes, asked: Documents, as_json: bool
+) -> None:
     """Print a table a text, or a line a document; exit with code 1 if the tool has no number for a document."""
     from pofx.queries.scoring.peers import as_peer
 
     if texts:
         for text in texts:
-            score = as_peer(lm, text, peer)
+            score = as_peer(lm, text, peer, given=given)
             if as_json:
                 _echo({"text": text, **_record(score)})
             else:
-                _show(score, _ours(lm, text))
+                _show(score, _ours(lm, text, given))
         return
     _lines(lm, peer, asked, as_json)
 
@@ -44,7 +46,7 @@ def _lines(lm: LM, peer: str, asked: Documents, as_json: bool) -> None:
         try:
             if isinstance(found, PofxError):
                 raise found
-            score = as_peer(lm, found[0], peer)
+            score = as_peer(lm, found[0], peer, given=found[1])
         except PofxError as e:
             failed += 1
             told = in_shell(e)
@@ -70,7 +72,7 @@ def _record(score: PeerScore) -> dict[str, Any]:
         "value": score.value,
         "unit": score.unit,
         "note": score.note,
-        "terms": [dataclasses.asdict(t) for t in score.terms],
+        "terms": [asdict(t) for t in score.terms],
     }
 
 
@@ -90,7 +92,7 @@ def _show(score: PeerScore, ours: str) -> None:
     console.print(f"{ours}\n", markup=False, highlight=False)
 
 
-def _ours(lm: LM, text: str | bytes) -> str:
+def _ours(lm: LM, text: str | bytes, given: str | bytes) -> str:
     """Return a line with pofx's own number for the text, or with the reason why pofx has no number."""
     from pofx.errors import PofxError
     from pofx.queries.scoring.score import score
@@ -98,7 +100,10 @@ def _ours(lm: LM, text: str | bytes) -> str:
     from pofx.report.visible import visible
 
     try:
-        (found,) = score(lm, [text])
+        (found,) = score(lm, [text], given)
+        if given:
+            told = f"log P(text | context) = {fixed_point(found.prefix_total)} nats, EOS not counted"
+            return f"pofx: {told}; {visible(str(replace(found.terms, end=False)))}"
         return f"pofx: log p(x) = {fixed_point(found.total)} nats; {visible(str(found.terms))}"
     except PofxError as e:
         return f"pofx: no log p(x): {visible(str(in_shell(e)))}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from pofx.errors import Advice, BadValue, TooLong
 from pofx.lm.model import LM
-from pofx.lm.trace import Want
+from pofx.lm.trace import Trace, Want
 from pofx.queries.scoring.peer_marks import Marks, marks_of
 
 # The requests of one pass of a model, whose common beginnings are read once.
@@ -100,18 +100,29 @@ class Requests:
             TooLong: A model of pofx's own has to read a window without its x0.
         """
         for some in (asked[i : i + TOGETHER] for i in range(0, len(asked), TOGETHER)):
-            own = int(self._marks.own)
-            paths = [np.array(r.path[own:], dtype=np.int64) for r in some]
-            skips = [len(r.path) - r.counted - own for r in some]
-            if own and any(r.path[0] != self.prefix for r in some):
-                raise TooLong(
-                    "lm-eval reads a part of the text without x0, which this model always reads",
-                    Advice("score the text as pofx does", "evaluate_choices, score", "without --as"),
-                )
-            trace = self._core.forward(paths, Want(rank=greedy), skips)
+            trace = self._trace(some, Want(rank=greedy))
             ranks = trace.rank if trace.rank is not None else [np.zeros(1)] * len(some)
             for logp, rank in zip(trace.logp, ranks):
                 yield float(logp.sum()), bool(np.all(rank == 1))
+
+    def terms(self, asked: TokenRequest) -> list[float]:
+        """Return log p of each counted token of a request, nats.
+
+        Raises:
+            TooLong: A model of pofx's own has to read a window without its x0.
+        """
+        return [float(x) for x in self._trace([asked], Want()).logp[0]]
+
+    def _trace(self, asked: Sequence[TokenRequest], want: Want) -> Trace:
+        own = int(self._marks.own)
+        if own and any(r.path[0] != self.prefix for r in asked):
+            raise TooLong(
+                "lm-eval reads a part of the text without x0, which this model always reads",
+                Advice("score the text as pofx does", "evaluate_choices, score", "without --as"),
+            )
+        paths = [np.array(r.path[own:], dtype=np.int64) for r in asked]
+        skips = [len(r.path) - r.counted - own for r in asked]
+        return self._core.forward(paths, want, skips)
 
     def _encode(self, text: str) -> list[int]:
         read, _ = self.lm.vocab.read(text)
