@@ -15,9 +15,9 @@ from pofx.errors import BadSource, BadValue
 from pofx.evaluation.items import ChoiceItem, Pair
 from pofx.evaluation.lm_eval.prompts import read_task
 from pofx.evaluation.lm_eval.report import evaluate_task
-from pofx.queries.scoring.lm_eval_requests import Requests
 from pofx.evaluation.lm_eval.task import Task, TaskItem, task_of_items
 from pofx.evaluation.lm_eval.task_file import read_task_file
+from pofx.queries.scoring.lm_eval_requests import Requests
 from toy import ToyLM
 
 _TASK = "task: t\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {rows}}}}}\ntest_split: test\noutput_type: multiple_choice\n"

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from pofx.errors import Impossible, NoBOS, PofxError, TooLong
 from pofx.evaluation.lm_eval.metrics import aggregate, answers, standard_error, values
-from pofx.queries.scoring.lm_eval_requests import Requests, TokenRequest
 from pofx.evaluation.lm_eval.task import Task, TaskItem
 from pofx.interactive.shown import Shown
 from pofx.interactive.table import HasTable, TableColumn
 from pofx.lm.model import LM
+from pofx.queries.scoring.lm_eval_requests import Requests, TokenRequest
 from pofx.queries.scoring.score import score
 from pofx.queries.scoring.terms import Terms, terms
 from pofx.transforms.with_begin import token_name

@@ -66,8 +66,8 @@ def as_peer(
     may be no better than chance. A text is encoded as text. Three properties of tools are not reproduced: how a tool reads
     "</s>" within a text, the padding of its batches, and the precision of its softmax.
 
-    After a context, lm-eval encodes context and text together, and counts the ids after as many as the context alone has. Where
-    a token spans the join, the number is of another string, and `note` says so.
+    After a context, lm-eval encodes context and text together, and counts the ids after as many as the context alone has.
+    Where a token spans the join, the number is of another string, and `note` says so.
 
     Args:
         lm: The model.
