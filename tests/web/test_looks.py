@@ -69,6 +69,18 @@ def test_motion_is_reduced_where_the_reader_asks(opened: Opened) -> None:
     assert page.locator(".busy").first.evaluate("(e) => getComputedStyle(e).animationName") == "none"
 
 
+@pytest.mark.parametrize("width", [360, 600, 900, 1100])
+def test_a_long_name_of_a_model_leaves_the_button_beside_the_heading(opened: Opened, width: int) -> None:
+    page = opened(width=width)
+    page.locator("#model option").first.evaluate("(e) => { e.textContent = 'm'.repeat(90); }")
+    heading = page.locator("header h1").bounding_box()
+    button = page.get_by_role("button", name="Copy link").bounding_box()
+    assert heading is not None
+    assert button is not None
+    assert button["y"] < heading["y"] + heading["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize("width", [360, 390, 1100])
 @pytest.mark.parametrize("name", ["", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>", "x" * 90])
 def test_the_button_stays_in_place_when_x0_comes_late(opened: Opened, width: int, name: str) -> None:
