@@ -16,8 +16,9 @@ from pofx.lm.model import LM
 from pofx.lm.paths import as_id_rows, skip_per_path
 from pofx.lm.state import State
 from pofx.lm.trace import Trace, Want
+from pofx.models.mixing.model import fit_mixing
 from pofx.models.ngram.model import fit_ngram
-from pofx.models.specs import NgramSpec
+from pofx.models.specs import MixingSpec, NgramSpec
 from pofx.transforms.given import given
 from pofx.transforms.interpolate import interpolate
 from pofx.transforms.mixture import mixture
@@ -44,6 +45,10 @@ def ngram(
     return fit_ngram(vocab.encode_many(corpus), spec, vocab)
 
 
+def mixing(corpus: list[str | bytes]) -> LM:
+    return fit_mixing(ByteVocab().encode_many(corpus), MixingSpec())
+
+
 MODELS: dict[str, Callable[[], LM]] = {
     "toy": ToyLM,
     "toy, no EOS": lambda: ToyLM(ToyVocab(3, end=False)),
@@ -67,6 +72,9 @@ MODELS: dict[str, Callable[[], LM]] = {
     "byte n-gram": lambda: ngram(vocab=ByteVocab(), corpus=["abba", "b", b"\xff\x00"]),
     "subword n-gram": lambda: ngram(vocab=SubwordVocab.learn(CORPUS, 260), corpus=CORPUS),
     "word n-gram": lambda: ngram(vocab=WordVocab(["the", "cat"]), corpus=["the cat", "cat cat the", "the"]),
+    "mixing": lambda: mixing([*CORPUS, b"\xff\x00", b"", "abca" * 9]),
+    "warp of mixing": lambda: warp(mixing([*CORPUS]), temperature=0.7, top_k=3),
+    "mixture with mixing": lambda: mixture([mixing([*CORPUS]), ngram(3, vocab=ByteVocab())], [0.4, 0.6]),
 }
 # `make test` has the least order, one in the midst, and one that is longer than all texts; the rest is thorough.
 BETWEEN = (2, 5)

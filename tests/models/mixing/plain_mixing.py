@@ -7,6 +7,7 @@ thousand times slower.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 WORD = 2**64
@@ -22,7 +23,7 @@ def squash(d: int) -> int:
 
 SQUASH = [squash(d) for d in range(-2048, 2048)]
 # The least d whose σ reaches the middle of each 4,096th.
-STRETCH = [min(sum(s < 16 * i + 8 for s in SQUASH), 4095) - 2048 for i in range(4096)]
+STRETCH = [min(bisect_left(SQUASH, 16 * i + 8), 4095) - 2048 for i in range(4096)]
 
 
 def sigma(d: int) -> int:

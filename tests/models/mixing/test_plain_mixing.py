@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from plain_mixing import EOS, PlainMixing
+
 from pofx.models.mixing import learned, model
 from pofx.models.mixing.layout import layout
 
@@ -31,14 +31,14 @@ PROBES = [
 
 @pytest.mark.parametrize("name", CORPORA)
 def test_log_p_is_that_of_plain_python_to_the_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    bits = 9 if name == "one text" else 6
+    bits = 12 if name == "one text" else 6
     monkeypatch.setattr(learned, "layout_for", lambda length, memory: layout(bits))
     documents = [list(d) for d in CORPORA[name]]
     symbols = [np.array([*d, EOS], dtype=np.int64) for d in documents]
     lm = model.MixingLM(learned.learn_documents(symbols, 1_000_000))
     plain = PlainMixing(bits).fit(documents)
     assert lm.learned.text.tolist() == plain.text
-    assert (plain.replaced > 0) == (bits == 6)
+    assert plain.replaced > 1000 or name != "slots that collide"
     for probe in PROBES:
         path = [*probe, EOS]
         found, wanted = lm.forward([path]).logp[0], np.log(np.array(plain.terms(path)))
