@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,3 +219,93 @@ def test_refusals_are_one_line_before_a_model_is_loaded(
     assert ran.code == 2, ran.err
     assert says in ran.err
     assert ran.err.count("\n") == 1
+
+
+def page_of(path: str) -> dict[str, Any]:
+    raw = re.search(r'<script type="application/json" id="data">(.*?)</script>', Path(path).read_text(), re.S)
+    assert raw is not None
+    page: dict[str, Any] = json.loads(raw[1])
+    return page
+
+
+def test_a_page_has_means_charts_lines_and_texts(run: Callable[..., Ran]) -> None:
+    lines = ["item,cond,word,roi,RT"]
+    texts = {
+        ("1", "a"): "the dog sat",
+        ("1", "b"): "the cat sat",
+        ("2", "a"): "a dog ran",
+        ("2", "b"): "a <i> ran",
+    }
+    for (item, cond), text in texts.items():
+        lines += [f"{item},{cond},{w},{'verb' if k == 2 else 'np'},300" for k, w in enumerate(text.split())]
+    Path("t.csv").write_text("\n".join(lines) + "\n")
+    ran = run("t.csv", "-m", "m", "-m", "one", "-o", "o.csv", "--html", "p.html")
+    assert ran.code == 0, ran.err
+    page = page_of("p.html")
+    assert [s["title"] for s in page["sections"]] == [
+        "Surprisals: m",
+        "Surprisals: one",
+        "A regression of the written table",
+        "Texts: m",
+        "Texts: one",
+    ]
+    means, *_, shown, _ = page["sections"]
+    assert [b["kind"] for b in means["blocks"]] == ["amounts", "chart", "chart", "chart", "table"]
+    assert "x0 <s> (trained)" in means["blocks"][0]["told"]
+    rows = cells("o.csv")
+    for chart, condition in zip(means["blocks"][1:3], "ab"):
+        assert chart["series"]["title"] == f"Surprisal by region: {condition}"
+        points = dict(chart["series"]["points"])
+        for roi in ("np", "verb"):
+            own = [float(r["m_surprisal_nats"]) for r in rows if (r["cond"], r["roi"]) == (condition, roi)]
+            assert points[roi] == pytest.approx(math.fsum(own) / 2)
+    assert means["blocks"][3]["series"]["title"] == "Difference by region: b − a"
+    assert [t["words"]["text"] for t in shown["blocks"][0]["texts"]] == list(texts.values())
+    assert [t["id"] for t in shown["blocks"][0]["texts"]] == ["1 a", "1 b", "2 a", "2 b"]
+    for t in shown["blocks"][0]["texts"]:
+        total = math.fsum(w["surprisal_nats"] for w in t["words"]["words"])
+        assert total == pytest.approx(-t["words"]["total_nats"])
+    assert "<i>" not in Path("p.html").read_text().split('id="data">')[1].split("</script>")[0]
+    code = page["sections"][2]["blocks"]
+    assert [b["label"] for b in code] == ["R", "Python"]
+    assert "\n".join(["# Python", code[1]["text"]]) in ran.out
+
+
+def test_the_columns_of_a_page_are_named_or_refused(run: Callable[..., Ran]) -> None:
+    assert run("in.csv", "--html", "p.html", "--condition", "who", "--region", "word").code == 0
+    blocks = page_of("p.html")["sections"][0]["blocks"]
+    assert [name for name, _ in blocks[1]["series"]["points"]] == ["the", "dog"]
+    assert not any(s["title"].startswith("A regression") for s in page_of("p.html")["sections"])
+    assert "--region: expected a column" in run("in.csv", "--html", "q.html", "--region", "x").err
+
+
+def test_a_column_of_the_table_with_the_name_of_a_further_one_gets_another(run: Callable[..., Ran]) -> None:
+    lines = ["item,word,index,RT,surprisal_nats"]
+    for i in range(6):
+        lines += [
+            f"{i},{w},{90 + k},{300 + 7 * i + 11 * k * k + 5 * (i % 3)},9"
+            for k, w in enumerate(["the", "dog", "sat"])
+        ]
+    Path("t.csv").write_text("\n".join(lines) + "\n")
+    ran = run("t.csv", "-o", "o.csv")
+    assert "pofx: the column 'index' of the table is 'index_own' beside the new 'index'" in ran.err
+    rows = cells("o.csv")
+    assert [r["index"] for r in rows[:3]] == ["0", "1", "2"]
+    assert [r["index_own"] for r in rows[:3]] == ["90", "91", "92"]
+    assert [r["surprisal_nats_own"] for r in rows[:2]] == ["9", "9"]
+    found = pofx.predictive_power(rows, "RT")
+    assert found.baseline == ("index", "length")
+    assert [m.predictors for m in found.models] == [("surprisal_nats",)]
+    assert found.first_words == 6
+    again = run("o.csv", "-o", "o2.csv")
+    assert again.code == 0
+    assert len(cells("o2.csv")[0]) == len(set(cells("o2.csv")[0]))
+    assert cells("o2.csv")[1]["index_own_2"] == "1"
+
+
+def test_lines_are_printed_beside_a_file_alone(run: Callable[..., Ran]) -> None:
+    ran = run("in.csv", "-o", "o.csv")
+    assert "# R\nlibrary(lme4)" in ran.out
+    assert "smf.mixedlm('RT ~ surprisal_nats + index + length'" in ran.out
+    assert run("in.csv", "-o", "o2.csv", "--quiet").out == ""
+    assert "lme4" not in run("in.csv").out

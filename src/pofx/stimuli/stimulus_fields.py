@@ -12,6 +12,28 @@ from pofx.errors import Advice, Argument, BadValue
 WORDS = ("word", "ia_label", "region_text", "token")
 ITEMS = ("item", "text_id", "item_id", "itemid", "sentence_id", "text", "sentence", "trial")
 CONDITIONS = ("condition", "cond")
+# Columns with the name of a region, such as "verb" or "critical".
+REGIONS = ("region_label", "region_name", "area", "area_label", "roi", "interest_area")
+TIMES = (
+    "rt",
+    "reading_time",
+    "time",
+    "duration",
+    "ms",
+    "ia_first_run_dwell_time",
+    "ia_dwell_time",
+    "ia_first_fixation_duration",
+)
+READERS = (
+    "participant",
+    "participant_id",
+    "subject",
+    "subject_id",
+    "subj",
+    "reader",
+    "workerid",
+    "recording_session_label",
+)
 ORDERS = ("zone", "word_number", "ia_id", "word_index", "wordnum", "idx", "position", "region")
 
 
@@ -57,9 +79,9 @@ def find_fields(
     for argument, named in (("word", word), ("order", order), ("given_field", given)):
         if named is not None:
             check_column(names, named, argument)
-    own_word = word or _known(names, WORDS) or _refuse("word", WORDS, names)
+    own_word = word or find_known(names, WORDS) or _refuse("word", WORDS, names)
     items = find_items(names, item, own_word)
-    return StimulusFields(own_word, items, order or _known(names, ORDERS, own_word, *items), given)
+    return StimulusFields(own_word, items, order or find_known(names, ORDERS, own_word, *items), given)
 
 
 def find_items(names: Sequence[str], item: str | Sequence[str] | None = None, *taken: str) -> tuple[str, ...]:
@@ -74,8 +96,8 @@ def find_items(names: Sequence[str], item: str | Sequence[str] | None = None, *t
         BadValue: A column is missing, or no column has a known name.
     """
     if item is None:
-        conditions = _known(names, CONDITIONS, *taken)
-        first = _known(names, ITEMS, *taken) or _refuse("item", ITEMS, names)
+        conditions = find_known(names, CONDITIONS, *taken)
+        first = find_known(names, ITEMS, *taken) or _refuse("item", ITEMS, names)
         return (first,) if conditions is None else (first, conditions)
     items = (item,) if isinstance(item, str) else tuple(item)
     if not items:
@@ -83,6 +105,12 @@ def find_items(names: Sequence[str], item: str | Sequence[str] | None = None, *t
     for name in items:
         check_column(names, name, "item")
     return items
+
+
+def find_known(names: Sequence[str], known: Sequence[str], *taken: str) -> str | None:
+    """Return the column with the first known name, in upper or lower case, that is none of `taken`; None for none."""
+    folded = {n.casefold(): n for n in reversed(names) if n not in taken}
+    return next((folded[k] for k in known if k in folded), None)
 
 
 def check_column(names: Sequence[str], name: str, argument: str, option: str = "") -> None:
@@ -93,11 +121,6 @@ def check_column(names: Sequence[str], name: str, argument: str, option: str = "
             f"name one of {_shown(names)}",
             argument=Argument(argument, option or f"--{argument.replace('_', '-')}"),
         )
-
-
-def _known(names: Sequence[str], known: Sequence[str], *taken: str) -> str | None:
-    folded = {n.casefold(): n for n in reversed(names) if n not in taken}
-    return next((folded[k] for k in known if k in folded), None)
 
 
 def _refuse(argument: str, known: Sequence[str], names: Sequence[str]) -> str:

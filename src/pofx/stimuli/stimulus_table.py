@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, field
 from typing import Any
 
 from pofx.errors import BadValue, PofxError, require
 from pofx.interactive.shown import Shown
-from pofx.interactive.table import HasTable, Kind, TableColumn, arrow_table
+from pofx.interactive.table import HasTable, TableColumn, arrow_table
 from pofx.lm.model import LM
+from pofx.stimuli.added_columns import added_columns, renamed_columns
 from pofx.stimuli.frequencies import WordFrequencies
-from pofx.stimuli.regions import MeasuredText, Region, measure_regions
+from pofx.stimuli.regions import MeasuredText, measure_regions
 from pofx.stimuli.stimulus_fields import find_fields
 from pofx.stimuli.stimulus_texts import Row, StimulusText, read_texts_of_rows, tell_lacking
-from pofx.units import bits
 from pofx.values import check_bool, check_whole_number
 
-# The columns of a model: their names, kinds, and the numbers of the regions of a text, in order.
-_OF_A_MODEL: tuple[tuple[str, Kind], ...] = (
-    ("surprisal_nats", "float"),
-    ("surprisal_bits", "float"),
-    ("cumulative_nats", "float"),
-    ("ending_nats", "float"),
-    ("entropy_nats", "float"),
-    ("reduction_nats", "float"),
-    ("boundary_nats", "float"),
-    ("bounded", "bool"),
-    ("shared", "bool"),
-    ("tokens", "int"),
-    ("seen", "int"),
-    ("error", "text"),
-)
 MOST_BEFORE = 20
 
 
@@ -46,6 +30,7 @@ class StimulusTable(Shown, HasTable):
         columns: The further columns, each with a cell for each row.
         texts: The texts that the rows were joined to.
         measured: The numbers of each text, or the error of the text, by the model's name; "" for a model without a name.
+        renamed: The new name of each column of the rows whose name a further column has, by its old name.
 
     Right: `measure_stimuli(lm, table).to_pandas()`. Wrong: the sum of `surprisal_nats` over the rows of a text as −log p of
     the text, without `ending_nats` of its last row.
@@ -55,6 +40,7 @@ class StimulusTable(Shown, HasTable):
     columns: tuple[TableColumn, ...]
     texts: tuple[StimulusText, ...]
     measured: Mapping[str, tuple[MeasuredText | PofxError, ...]]
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def table_columns(self) -> list[TableColumn]:
         """Return the further columns, without the columns of the rows that were given."""
@@ -69,6 +55,7 @@ class StimulusTable(Shown, HasTable):
         pa = require("pyarrow", "data", "a table of Arrow")
         rows = self.table
         out = pa.table(rows) if hasattr(rows, "__arrow_c_stream__") else pa.Table.from_pylist(list(rows))
+        out = out.rename_columns([self.renamed.get(name, name) for name in out.column_names])
         added = arrow_table(self.columns)
         for name in added.column_names:
             out = out.append_column(name, added[name])
@@ -143,99 +130,8 @@ def measure_stimuli(
     lms = dict(models) if isinstance(models, Mapping) else {"": models}
     known = None if frequencies is None else WordFrequencies.of(frequencies)
     measured = {name: tuple(measure_regions(lm, read)) for name, lm in lms.items()}
-    columns = added_columns(names, len(rows), read, measured, previous, known)
-    return StimulusTable(source, columns, tuple(read), measured)
-
-
-def added_columns(
-    names: Sequence[str],
-    n_rows: int,
-    texts: Sequence[StimulusText],
-    measured: Mapping[str, Sequence[MeasuredText | PofxError]],
-    previous: int,
-    frequencies: WordFrequencies | None = None,
-) -> tuple[TableColumn, ...]:
-    """Return the columns that the numbers of all regions make.
-
-    Args:
-        names: The names of the columns of the table, which no further column gets; `surprisal_nats` becomes
-            `surprisal_nats_2` where the table has that name.
-        n_rows: The number of rows.
-        texts: The texts of the table.
-        measured: The numbers of the texts, by the name of the model.
-        previous: The number of regions before whose surprisal, length and frequency each row repeats.
-        frequencies: The frequencies of words; None for no column of frequencies.
-
-    Returns:
-        The columns, each with a cell for each row; None in rows without a region.
-    """
-    taken = set(names)
-
-    def spread(name: str, kind: Kind, cells: Sequence[Sequence[Any]]) -> TableColumn:
-        out: list[Any] = [None] * n_rows
-        for text, own in zip(texts, cells):
-            for held, cell in zip(text.rows, own):
-                for row in held:
-                    out[row] = cell
-        own_name = next(
-            n for k in range(1, len(taken) + 2) if (n := name if k == 1 else f"{name}_{k}") not in taken
-        )
-        taken.add(own_name)
-        return TableColumn(own_name, kind, out)
-
-    lengths = [[hi - lo for lo, hi in t.regions] for t in texts]
-    columns = [
-        spread("index", "int", [range(len(t.regions)) for t in texts]),
-        spread("length", "int", lengths),
-    ]
-    back = range(1, previous + 1)
-    columns += [spread(f"previous_{k}_length", "int", [_shifted(c, k) for c in lengths]) for k in back]
-    if frequencies is not None:
-        logs = [[frequencies.log_frequency(t.text[lo:hi]) for lo, hi in t.regions] for t in texts]
-        columns.append(spread("log_frequency", "float", logs))
-        columns += [
-            spread(f"previous_{k}_log_frequency", "float", [_shifted(c, k) for c in logs]) for k in back
-        ]
-    for model, found in measured.items():
-        lead = f"{model}_" if model else ""
-        cells = [_cells(m, len(t.regions)) for t, m in zip(texts, found)]
-        for at, (name, kind) in enumerate(_OF_A_MODEL):
-            columns.append(spread(lead + name, kind, [[c[at] for c in text] for text in cells]))
-        nats = [[c[0] for c in text] for text in cells]
-        columns += [
-            spread(f"{lead}previous_{k}_surprisal_nats", "float", [_shifted(c, k) for c in nats])
-            for k in back
-        ]
-    return tuple(columns)
-
-
-def _shifted(cells: Sequence[Any], by: int) -> list[Any]:
-    return [*[None] * min(by, len(cells)), *cells[: max(len(cells) - by, 0)]]
-
-
-def _cells(found: MeasuredText | PofxError, n: int) -> list[tuple[Any, ...]]:
-    """Return the cells of each region, in the order of `_OF_A_MODEL`."""
-    if isinstance(found, PofxError):
-        return [(*[None] * (len(_OF_A_MODEL) - 1), " ".join(str(found).split()))] * n
-    sums = accumulate(r.surprisal for r in found.regions)
-    return [_row(r, s) for r, s in zip(found.regions, sums)]
-
-
-def _row(r: Region, cumulative: float) -> tuple[Any, ...]:
-    return (
-        r.surprisal,
-        bits(r.surprisal),
-        cumulative,
-        r.ending,
-        r.entropy,
-        r.reduction,
-        r.boundary,
-        r.bounded,
-        r.shared,
-        r.tokens,
-        r.seen,
-        None,
-    )
+    columns = added_columns(len(rows), read, measured, previous, known)
+    return StimulusTable(source, columns, tuple(read), measured, renamed_columns(names, columns))
 
 
 def rows_of(table: Any) -> tuple[Any, list[Row]]:

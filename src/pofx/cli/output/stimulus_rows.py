@@ -43,7 +43,10 @@ def give_rows(
     from pofx.corpus.writing import Column, common_kind, encode_row, kind_of_value
 
     columns = [
-        *(Column(n, common_kind([kind_of_value(row[n]) for row in table.rows])) for n in table.names),
+        *(
+            Column(found.renamed.get(n, n), common_kind([kind_of_value(row[n]) for row in table.rows]))
+            for n in table.names
+        ),
         *(Column(c.name, c.kind) for c in found.columns if c.kind != "bytes"),
     ]
     if out is not None:
@@ -57,7 +60,39 @@ def give_rows(
 
 def _rows(table: WholeTable, found: StimulusTable) -> Iterator[dict[str, Any]]:
     for k, row in enumerate(table.rows):
-        yield {**row, **{c.name: c.cells[k] for c in found.columns}}
+        own = {found.renamed.get(name, name): value for name, value in row.items()}
+        yield {**own, **{c.name: c.cells[k] for c in found.columns}}
+
+
+def written_fields(fields: StimulusFields, found: StimulusTable) -> StimulusFields:
+    """Return the columns that were read by the names that they have in the written table."""
+    from pofx.stimuli.stimulus_fields import StimulusFields
+
+    def new(name: str) -> str:
+        return found.renamed.get(name, name)
+
+    order, given = (None if name is None else new(name) for name in (fields.order, fields.given))
+    return StimulusFields(new(fields.word), tuple(map(new, fields.item)), order, given)
+
+
+def lines_for(
+    out: str, table: WholeTable, fields: StimulusFields, found: StimulusTable
+) -> list[tuple[str, list[str]]]:
+    """Return the lines of R and of Python that fit a regression of the written table, each with its language."""
+    from pofx.stimuli.regression_lines import TIME, python_lines, r_lines, regression_of
+
+    names = [*(found.renamed.get(n, n) for n in table.names), *(c.name for c in found.columns)]
+    of = regression_of(names, written_fields(fields, found))
+    note = "" if of.time in names else f" ({TIME} stands for your column of times)"
+    return [(f"R{note}", r_lines(out, of)), (f"Python{note}", python_lines(out, of))]
+
+
+def print_lines(lines: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Print the lines of each language on standard output, where no rows are."""
+    for language, own in lines:
+        click.echo(f"# {language}")
+        for line in own:
+            click.echo(line)
 
 
 def about_stimuli(
@@ -77,6 +112,7 @@ def about_stimuli(
         "pofx": __version__,
         "table": file,
         "columns": asdict(fields),
+        "renamed": dict(found.renamed),
         "texts": len(found.texts),
         "models": [
             {
@@ -112,6 +148,8 @@ def tell_stimuli(found: StimulusTable, fields: StimulusFields, models: Mapping[s
             click.echo(f"pofx: {line(name or models[name], terms)}", err=True)
     bad.rest()
     if not quiet:
+        for old, new in found.renamed.items():
+            click.echo(f"pofx: the column {old!r} of the table is {new!r} beside the new {old!r}", err=True)
         order = f"; order {fields.order!r}" if fields.order else ""
         click.echo(
             f"pofx: {count_noun(len(found.texts), 'text')} by {' and '.join(map(repr, fields.item))}; "

@@ -12,11 +12,14 @@ from pofx.cli.options.layout import Layout, table_options
 from pofx.cli.options.model import ModelOptions
 from pofx.cli.options.named_models import several_models
 from pofx.cli.options.numbers import Whole
+from pofx.cli.options.pages import note_of
 from pofx.cli.options.written import Verb, Written
+from pofx.cli.output.stimulus_page import write_stimulus_page
 
 if TYPE_CHECKING:
     from pofx.corpus.whole_table import WholeTable
     from pofx.errors import PofxError
+    from pofx.report.html.made import ModelNote
     from pofx.stimuli.regions import MeasuredText
     from pofx.stimuli.stimulus_fields import StimulusFields
 
@@ -92,10 +95,24 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the models, the terms of their numbers and the columns that were read, as JSON.",
 )
+@click.option(
+    "--condition",
+    "condition_field",
+    metavar="NAME",
+    help="The column of the condition, by which the page of --html has its means; by default 'condition' or 'cond'.",
+)
+@click.option(
+    "--region",
+    "region_field",
+    metavar="NAME",
+    help="The column with the name of a region, such as 'verb', for the page of --html; by default a known name (roi, area, "
+    "…), else the place of the word.",
+)
 @table_options
 @several_models("With several models, the columns of each begin with NAME.")
 @arguments.quiet_option
 @arguments.json_option
+@arguments.html_option
 def command(
     file: str,
     word_field: str | None,
@@ -110,32 +127,39 @@ def command(
     frequency_files: tuple[str, ...],
     out: str | None,
     record: str | None,
+    condition_field: str | None,
+    region_field: str | None,
     layout: Layout,
     models: dict[str, ModelOptions],
     quiet: bool,
     as_json: bool,
+    html_path: str | None,
 ) -> None:
     """Give the surprisal of the word, or region, in each row of a table: -log P(word | the text before).
 
     A table has a row per word, as studies of reading times have it. The words of a text are joined, and each row of FILE
-    comes back in its place with further columns. Surprisals and endings of a text add up to -log p(text). Exit code 1 if
-    some texts have no numbers; their errors are in the rows.
+    comes back in its place with further columns. Surprisals and endings of a text add up to -log p(text). With -o, lines of
+    R and Python that fit a regression of the rows are printed. Exit code 1 if some texts have no numbers; their errors are
+    in the rows.
 
     \b
-    pofx stimuli items.csv --previous 2 -o surprisals.csv
+    pofx stimuli items.csv --previous 2 -o surprisals.csv --html surprisals.html
     pofx stimuli times.csv --item Text_ID -m small -m large -o rows.parquet
     pofx stimuli items.tsv --item item --item list --word region -o rows.csv
     """
     from pofx.cli.output.stimulus_rows import (
         about_stimuli,
         give_rows,
+        lines_for,
+        print_lines,
         tell_stimuli,
         warn_of_punctuation,
     )
     from pofx.corpus.documents import documents
+    from pofx.stimuli.added_columns import added_columns, renamed_columns
     from pofx.stimuli.frequencies import WordFrequencies
     from pofx.stimuli.regions import measure_regions
-    from pofx.stimuli.stimulus_table import StimulusTable, added_columns
+    from pofx.stimuli.stimulus_table import StimulusTable
     from pofx.stimuli.stimulus_texts import read_texts_of_rows, tell_lacking
 
     if out is not None and as_json:
@@ -147,6 +171,7 @@ def command(
 
         target_of(out)
     table, fields = _read(file, layout, word_field, item_fields, order_field, given_field)
+    condition, region = _page_fields(table.names, fields, condition_field, region_field)
     whole = [row for file in text_files for row in _rows_of_texts(file, layout, fields)]
     texts = read_texts_of_rows(table.rows, fields, join, given, attach, whole)
     if told := tell_lacking(texts):
@@ -155,19 +180,29 @@ def command(
         warn_of_punctuation(texts)
     known = WordFrequencies.of(documents(*frequency_files)) if frequency_files else None
     measured: dict[str, tuple[MeasuredText | PofxError, ...]] = {}
+    notes: dict[str, ModelNote] = {}
     for name, options in models.items():
         lm = options.load() if len(models) == 1 else options.load_with_stand_ins()
         measured[name] = tuple(measure_regions(lm, texts))
+        if html_path is not None:
+            notes[name] = note_of(options.name, lm)
         del lm  # the next model may need its room
-    columns = added_columns(table.names, len(table.rows), texts, measured, previous, known)
-    found = StimulusTable(table.rows, columns, tuple(texts), measured)
+    columns = added_columns(len(table.rows), texts, measured, previous, known)
+    found = StimulusTable(table.rows, columns, tuple(texts), measured, renamed_columns(table.names, columns))
     about = about_stimuli(file, fields, found, {n: o.name for n, o in models.items()})
     give_rows(table, found, out, as_json, about, quiet)
     if record is not None:
         from pofx.report.json_records import dumps
 
         arguments.write_text(record, dumps(about) + "\n", quiet)
+    lines = lines_for(out, table, fields, found) if out is not None else []
+    if html_path is not None:
+        write_stimulus_page(
+            html_path, file, table.rows, fields, found, notes, condition, region, lines, quiet
+        )
     failed = tell_stimuli(found, fields, {n: o.name for n, o in models.items()}, quiet)
+    if not quiet:
+        print_lines(lines)
     if failed:
         click.get_current_context().exit(1)
 
@@ -193,6 +228,22 @@ def _read(
 
     table = read_whole_table(layout.records((file,), ignore), text_of)
     return table, find_fields(table.names, word, items or None, order, given)
+
+
+def _page_fields(
+    names: Sequence[str], fields: StimulusFields, condition: str | None, region: str | None
+) -> tuple[str | None, str | None]:
+    """Return the columns of the condition and of the name of a region: those of the user, or those of a known name.
+
+    Raises:
+        BadValue: A column is missing.
+    """
+    from pofx.stimuli.stimulus_fields import CONDITIONS, REGIONS, check_column, find_known
+
+    for name, option in ((condition, "condition"), (region, "region")):
+        if name is not None:
+            check_column(names, name, option)
+    return condition or find_known(names, CONDITIONS), region or find_known(names, REGIONS, fields.word)
 
 
 def _rows_of_texts(file: str, layout: Layout, fields: StimulusFields) -> tuple[Mapping[str, Any], ...]:
