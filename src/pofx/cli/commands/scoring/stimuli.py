@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pofx.cli.commands.scoring.stimuli_page import write_stimulus_page
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, table_options
 from pofx.cli.options.model import ModelOptions
@@ -14,7 +15,6 @@ from pofx.cli.options.named_models import several_models
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.pages import note_of
 from pofx.cli.options.written import Verb, Written
-from pofx.cli.output.stimulus_page import write_stimulus_page
 
 if TYPE_CHECKING:
     from pofx.corpus.whole_table import WholeTable
