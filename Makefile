@@ -49,14 +49,14 @@ test-clients: install .venv-clients/.installed
 test-cluster: .venv-ray/.installed
 	OMP_NUM_THREADS=1 .venv-ray/bin/python -m pytest -m cluster tests/cluster
 
-# s3fs and a stand-in for S3, in a Python of their own, since botocore needs an older python-dateutil than constraints.txt has.
+# s3fs, gcsfs and stand-ins for their stores, in a Python of their own, since botocore needs an older python-dateutil than constraints.txt has.
 .venv-stores/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-stores
 	grep -v '^python-dateutil==' constraints.txt > .venv-stores/constraints.txt
-	.venv-stores/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-stores/constraints.txt -e '.[data,s3]' s3fs==2026.9.0 aiobotocore==3.10.0 'moto[server]==5.2.5' pytest pytest-timeout hypothesis
+	.venv-stores/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-stores/constraints.txt -e '.[data,s3]' s3fs==2026.9.0 aiobotocore==3.10.0 'moto[server]==5.2.5' gcsfs==2026.10.1 gcp-storage-emulator==2026.7.19 pytest pytest-timeout hypothesis
 	touch $@
 
-# Jobs in a store on this machine, which refuses, forgets and breaks off; the bytes stay those of a directory.
+# Jobs in stores on this machine, which refuse, forget and break off; the bytes stay those of a directory.
 test-stores: .venv-stores/.installed
 	OMP_NUM_THREADS=1 .venv-stores/bin/python -m pytest -m stores tests/stores
 

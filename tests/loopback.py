@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,8 +37,8 @@ class Reply:
 
 
 @contextmanager
-def answering(answer: Callable[[Received], Reply]) -> Iterator[str]:
-    """The address of a server that answers in threads of its own."""
+def answering(answer: Callable[[Received], Reply], tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The address of a server that answers in threads of its own, by TLS where `tls` has a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -66,10 +67,12 @@ def answering(answer: Callable[[Received], Reply]) -> Iterator[str]:
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{http.server_port}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{http.server_port}"
     finally:
         http.shutdown()
         http.server_close()

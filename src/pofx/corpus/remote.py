@@ -13,7 +13,7 @@ from pofx.files.filesystem import filesystem_of, store_errors
 
 _CHUNK = 1 << 20
 # The names by which stores call a mark that changes with the content of a file.
-_MARKS = ("md5hash", "content-md5", "content_md5", "md5", "etag")
+_MARKS = ("md5hash", "content-md5", "content_md5", "md5", "etag", "blob_id", "xet_hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,20 @@ def open_url(url: str) -> io.BufferedReader:
     """
     system, path = filesystem_of(url)
     with store_errors():
-        file = system.open(path, "rb")
-    return io.BufferedReader(_RemoteStream(file), _CHUNK)
+        streams = _is_web(url) and not _gives_ranges(system, path)
+        file = system.open(path, "rb", **({"block_size": 0} if streams else {}))
+    return io.BufferedReader(_RemoteStream(file, bool(file.seekable()) and not streams), _CHUNK)
+
+
+def _gives_ranges(system: Any, path: str) -> bool:
+    """Ask a server of the web for the second byte alone: many servers send the whole file, or refuse."""
+    try:
+        with system.open(path, "rb", cache_type="none") as file:
+            file.seek(1)
+            file.read(1)
+    except ValueError:
+        return False
+    return True
 
 
 def can_be_cut(url: str) -> bool:
@@ -141,10 +153,10 @@ class _RemoteStream(io.RawIOBase):
     The stream keeps its own place, since fsspec hands out one file in memory to all readers.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, can_seek: bool) -> None:
         self._file = file
         self._at = 0
-        self._can_seek = bool(file.seekable())
+        self._can_seek = can_seek
 
     def readable(self) -> bool:
         return True

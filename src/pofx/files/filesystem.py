@@ -46,7 +46,7 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     return system, str(path)
 
 
-def said(e: Exception) -> str:
+def said(e: BaseException) -> str:
     """Return an exception of a store in one line."""
     if isinstance(e, FileNotFoundError):
         return os.strerror(errno.ENOENT)
@@ -59,9 +59,16 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, PermissionError) as e:
+        # fsspec calls each refusal of the web a missing file: a bad certificate, a closed port, a login.
+        if e.__cause__ is not None and type(e.__cause__).__module__.startswith("aiohttp"):
+            raise OSError(said(e.__cause__)) from None
         code = errno.ENOENT if isinstance(e, FileNotFoundError) else errno.EACCES
         raise OSError(code, os.strerror(code)) from None
-    except (OSError, MemoryError):
+    except (FileExistsError, MemoryError):
+        raise
+    except OSError as e:
+        if e.errno is None and len(str(e).splitlines()) > 1:  # gcsfs repeats the answer of the store
+            raise OSError(str(e).splitlines()[0]) from None
         raise
     except Exception as e:
         raise OSError(said(e)) from None

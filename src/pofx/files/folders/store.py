@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import inspect
+import os
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,12 @@ from pofx.files.filesystem import filesystem_of, store_errors
 from pofx.files.folders.folder import Folder, is_hidden, sha256_of
 
 _CHUNK = 1 << 20
+# Places that fsspec only reads, or writes by one commit a file, which is too slow for the files of a job.
+_READ_ONLY = {
+    "http": "a place of the web, which is only read",
+    "https": "a place of the web, which is only read",
+    "hf": "a repository of the Hugging Face Hub, where each file is a commit",
+}
 # A bucket answers some hundred requests at once; fsspec itself sends so many of them together.
 _BATCH = 1000
 
@@ -46,6 +53,7 @@ class StoreFolder(Folder):
 
     def check(self) -> None:
         """List the prefix."""
+        self._check_writable()
         try:
             self._listing()
         except OSError as e:
@@ -54,11 +62,21 @@ class StoreFolder(Folder):
     @contextmanager
     def held(self) -> Iterator[bool]:
         """Try the store; yields whether the store has put-if-absent, without which only one run at a time is safe."""
+        self._check_writable()
         try:
             once = self._puts_once()
         except OSError as e:
             raise self._refused(e) from None
         yield once
+
+    def _check_writable(self) -> None:
+        protocol, _, rest = self.name.partition("://")
+        found = _READ_ONLY.get(protocol.lower())
+        if found and not rest.startswith("buckets/"):  # the Hub also has buckets, whose files are no commits
+            raise BadSource(
+                f"{self.name}: expected a store that can be written, got {found}",
+                "write to a local directory, and copy it",
+            )
 
     def _refused(self, e: OSError) -> BadSource:
         return BadSource(
@@ -75,9 +93,9 @@ class StoreFolder(Folder):
             ("fsspec.spec", "fsspec.asyn")
         )
         probe = f".probe-{secrets.token_hex(8)}"
+        with suppress(FileExistsError), store_errors():  # a repeated request may meet its own first one
+            self._create(probe, b"")
         try:
-            with suppress(FileExistsError), store_errors():  # a repeated request may meet its own first one
-                self._create(probe, b"")
             try:
                 with store_errors():
                     self._system.pipe_file(self._at(probe), b"", mode="create")
@@ -115,10 +133,13 @@ class StoreFolder(Folder):
             self._overwrite(at, data)
 
     def _overwrite(self, at: str, data: bytes | Path) -> None:
-        if isinstance(data, Path):
-            self._system.put_file(str(data), at)
-        else:
-            self._system.pipe_file(at, data)
+        try:
+            if isinstance(data, Path):
+                self._system.put_file(str(data), at)
+            else:
+                self._system.pipe_file(at, data)
+        except NotImplementedError:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS)) from None
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
