@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pofx.lm.scorer import Scorer
     from pofx.lm.state import State
     from pofx.lm.trace import Trace, Want
+    from pofx.models.adapting import adapt
     from pofx.models.fitting import fit
     from pofx.models.loading import load
     from pofx.models.ngram.arpa import read_arpa, write_arpa
@@ -110,6 +111,7 @@ _HOMES = {
     "filtering.files": "load_filter save_filter",
     "filtering.fitting": "fit_filter",
     "filtering.quality": "Judgement QualityFilter filter_texts",
+    "models.adapting": "adapt",
     "models.fitting": "fit",
     "models.loading": "load",
     "models.outside.callable": "from_callable",
@@ -196,6 +198,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "Judgement",
     "QualityFilter",
     "filter_texts",
+    "adapt",
     "fit",
     "load",
     "from_callable",

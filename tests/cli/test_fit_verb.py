@@ -162,6 +162,12 @@ def test_a_mixing_model_is_fitted_and_scores(run: Callable[..., Ran], tmp_path: 
     assert fitted.records[0]["held_out_documents"] >= 0
     seen, unseen = (run("score", "--text", t, "-m", out, "--json").records[0] for t in ("the cat sat", "tac"))
     assert seen["total_nats"] > unseen["total_nats"]
+    adapted = run("score", "--text", "tac tac tac tac", "-m", out, "--adapt", "--json").records[0]
+    frozen = run("score", "--text", "tac tac tac tac", "-m", out, "--json").records[0]
+    assert adapted["total_nats"] > frozen["total_nats"] + 1
+    refused = run("score", "--text", "a", "-m", "builtin", "--adapt")
+    assert refused.code == 2
+    assert "--adapt: expected a mixing model, got NgramLM" in refused.err
 
 
 @pytest.mark.parametrize(

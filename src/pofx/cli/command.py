@@ -18,7 +18,7 @@ _GROUPS = {
     "baseline group_field label_field language_field languages good bad cluster format split separator encoding "
     "delimiter quoting max_document max_expansion max_bytes test_files",
     "Model": "model model_name against names reference served api_key begin end dtype context stride budget rope pre "
-    "normalize unknown",
+    "adapt normalize unknown",
     "Output": "out record previous rest per k top show_ entropy rank keep with_terms no_text fresh overwrite tokens quiet "
     "as_json html_path explain save_held_out all_classes forget _click_default_help",
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from pofx.errors import Advice, BadSource, BadValue, PofxError
 from pofx.files.cache import cache_dir, sha256
 from pofx.lm.model import LM
+from pofx.models.adapting import adapt as adaptive
 from pofx.models.pretrained.checkpoint.stages import StageListener
 from pofx.models.saving import CARD, FORMAT, is_arpa_name, read_directory, save
 from pofx.models.specs import NgramSpec
@@ -31,6 +32,7 @@ def load(
     normalize: bool = False,
     unknown: str = "refuse",
     rope: str = "short",
+    adapt: bool = False,
     progress: StageListener | None = None,
 ) -> LM:
     """Load a model by its name; nothing in the files of a model is ever executed.
@@ -57,6 +59,7 @@ def load(
         unknown: How an ARPA file treats a word that the file does not have: "refuse", or "class" (`read_arpa`).
         rope: The rotary factors of a model with LongRoPE. "short" ends the context at the original length; "long" takes
             the factors of longer texts for texts of all lengths. Either way every text has one distribution.
+        adapt: Whether a mixing model goes on learning along each text (`adapt`).
         progress: A function that is called with a stage and the fraction of the stage that is done.
 
     Returns:
@@ -82,6 +85,14 @@ def load(
         if token is not None and not isinstance(token, str):
             check_whole_number(name, token, advice="name a token by its text or its id")
     lm = _fitted(source, unknown)
+    if adapt:
+        if lm is None:
+            raise BadValue(
+                f"expected a mixing model, got {source}, a pretrained model",
+                "leave the option out",
+                argument="adapt",
+            )
+        lm = adaptive(lm)
     if lm is None:
         return _pretrained(source, begin, end, dtype, context, stride, budget, pre, normalize, rope, progress)
     if dtype != "float32":

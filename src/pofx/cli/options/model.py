@@ -100,6 +100,11 @@ OPTIONS = (
         "model's chat template.",
     ),
     click.option(
+        "--adapt",
+        is_flag=True,
+        help="A mixing model only: go on learning along each text, from the numbers of the fit.",
+    ),
+    click.option(
         "--normalize",
         is_flag=True,
         help="Score the text as the tokenizer changes it (for example lower-cased), instead of refusing it.",
@@ -122,6 +127,7 @@ class ModelOptions:
     pre: str | None = None
     chat: str | None = None
     normalize: bool = False
+    adapt: bool = False
 
     def load(self, name: str | None = None, unknown: str = "refuse", shown: bool = True) -> LM:
         """Load the model, or the model `name`; standard error shows slow stages if `shown`."""
@@ -139,6 +145,7 @@ class ModelOptions:
                 budget=self.budget,
                 rope=self.rope,
                 pre=self.pre,
+                adapt=self.adapt,
                 normalize=self.normalize,
                 unknown=unknown,
                 progress=progress,

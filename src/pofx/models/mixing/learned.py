@@ -50,7 +50,7 @@ class Learned:
         """Return p of the 256 bytes and of EOS after each history, `[n, 257]`."""
         out = np.empty((len(histories), END + 1))
         rows = np.ascontiguousarray(histories)
-        reading.distributions(self.memory, self.layout, _tables(), self.text, EVERY, rows, out)
+        reading.distributions(self.memory, self.layout, number_tables(), self.text, EVERY, rows, out)
         return out
 
     def read(
@@ -68,7 +68,9 @@ class Learned:
             np.empty(len(symbols)),
             np.empty((len(symbols) if keep else 0, COLUMNS), dtype=np.uint64),
         )
-        reading.read(self.memory, self.layout, _tables(), self.text, history, symbols, first, p, histories)
+        reading.read(
+            self.memory, self.layout, number_tables(), self.text, history, symbols, first, p, histories
+        )
         return p, histories
 
 
@@ -92,7 +94,7 @@ def learn_documents(documents: Sequence[Symbols], memory: int) -> Learned:
     seen, readable, history = read_only(numbers), read_only(text), start_history()
     for known in range(0, len(symbols), PIECE):
         piece = symbols[known : known + PIECE]
-        reading.study(numbers, seen, at, _tables(), text, readable, known, history, piece)
+        reading.study(numbers, seen, at, number_tables(), text, readable, known, history, piece)
     return Learned(at, numbers, text)
 
 
@@ -103,7 +105,8 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _tables() -> tuple[NDArray[Any], ...]:
+def number_tables() -> tuple[NDArray[Any], ...]:
+    """Return the logistic function, its inverse, the histories of bits and the rates, as `decide` takes them."""
     of = tables()
     return of.squash, of.stretch, of.after, of.rate
 
