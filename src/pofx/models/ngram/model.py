@@ -17,6 +17,7 @@ from pofx.lm.paths import as_id_rows
 from pofx.lm.state import State
 from pofx.lm.trace import Ints, Path, Trace, TraceBuilder, Want
 from pofx.lm.window_rule import WindowRule
+from pofx.models.ngram.automaton import AutomatonOnDemand
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.chain import shorten_histories, termination
 from pofx.models.ngram.counting import Codes, closed, count_ngrams
@@ -59,6 +60,7 @@ class NgramLM(LM):
         self.order = table.packing.depth
         self.backoff = Backoff(table, levels, vocab.size)
         self.codes = Codes(vocab.size)
+        self._automaton = AutomatonOnDemand(self.backoff, self.codes.begin)
         self.begin = Begin("trained", BEGIN_TEXT, vocab.size) if begin else Begin("none")
         self.context = None
         self.memory = self.order - 1
@@ -118,10 +120,12 @@ class NgramLM(LM):
         return out.build()
 
     def log_probs(self, ids: Ints, lengths: Ints) -> NDArray[np.float64]:
-        """Compute `LM.log_probs` by the look-ups of `forward`."""
+        """Compute `LM.log_probs` by the automaton of the table, or by the look-ups of `forward`, to the same bits."""
         if self.begin.known == "none" and len(ids):
             raise refuse_unconditional(self.begin)
         check_ids(ids, self.vocab.size)
+        if (automaton := self._automaton.to_read(len(ids))) is not None:
+            return automaton.log_probs(ids, lengths)
         out = TraceBuilder([len(ids)], Want(), self.vocab.end)
         codes, kept = self._laid_out(ids, lengths, np.zeros(len(lengths), dtype=np.int64))
         self._read_blocks(codes, kept, out, Want())
