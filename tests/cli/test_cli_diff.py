@@ -103,3 +103,41 @@ def test_one_text_has_no_interval(here: Path, run: Callable[..., Ran]) -> None:
     assert ran.code == 0
     assert ran.out.count("interval not known") == 3
     assert "inf" not in ran.out
+
+
+def test_strings_are_compared_byte_by_byte(here: Path, run: Callable[..., Ran]) -> None:
+    pofx.save(pofx.fit(LINES, pofx.NgramSpec(order=2, vocab="bpe:265")), here / "pieces")
+    exact = pofx.diff(pofx.load(here / "model"), pofx.bytewise(pofx.load(here / "pieces")), LINES)
+    ran = run("diff", "t.txt", "-m", "model", "-m", "pieces", "--by", "bytes", "--json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["kl_nats_a_token"] == exact.kl_a_token
+    assert told["bounds_per_byte_nats"] is None
+    beam = ["--by", "bytes", "--beam", "1"]
+    ran = run("diff", "t.txt", "-m", "model", "-m", "pieces", *beam, "--json", "-o", "rows.csv")
+    told = json.loads(ran.out)
+    low, high = told["bounds_per_byte_nats"]
+    assert low < exact.per_byte.value < high
+    assert told["kl_nats_a_token"] is None
+    with (here / "rows.csv").open() as f:
+        rows = list(csv.DictReader(f))
+    for row, difference in zip(rows, exact.differences):
+        assert float(row["low_nats"]) <= difference <= float(row["high_nats"])
+    shown = run("diff", "t.txt", "-m", "model", "-m", "pieces", *beam, "--html", "page.html")
+    assert "nats a byte, all spellings" in shown.out
+    assert "not known: some spellings are left out" in shown.out
+    assert "Some spellings are left out" in (here / "page.html").read_text()
+    ran = run("diff", "t.txt", "-m", "model", "-m", "pieces", "--beam", "1")
+    assert ran.code == 2
+    assert "--beam: expected only with --by bytes" in ran.err
+
+
+def test_only_the_ids_of_texts_that_are_named_are_kept(here: Path, run: Callable[..., Ran]) -> None:
+    (here / "t.txt").write_text("".join(f"{line} {k}\n" for k in range(60) for line in LINES))
+    found = run("diff", "t.txt", "-m", "model", "-m", "other", "--most", "3", "--json")
+    assert found.code == 0
+    told = json.loads(found.out)
+    lines = (here / "t.txt").read_text().splitlines()
+    for place in told["words"]:
+        line = lines[int(place["text"].split(":")[1]) - 1].encode()
+        assert line[place["start"] : place["stop"]].decode().replace(" ", "␣") == place["spelled"]

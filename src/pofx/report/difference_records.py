@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from pofx.queries.difference.diff import Difference, Mean, Place
 
 
-def difference_record(found: Difference, names: Sequence[str], ids: Sequence[str]) -> dict[str, Any]:
+def difference_record(found: Difference, names: Sequence[str], ids: Mapping[int, str]) -> dict[str, Any]:
     """Return the record of a comparison.
 
     Args:
         found: The comparison.
         names: The names of the models A and B.
-        ids: The id of each text.
+        ids: The ids of the texts that words and regions stand in, by number.
     """
 
     def places(some: Sequence[Place]) -> list[dict[str, Any]]:
         return [{**asdict(p), "text": ids[p.text]} for p in some]
 
+    bounds = found.bounds_per_byte and [x if math.isfinite(x) else None for x in found.bounds_per_byte]
     compared = int(found.tokens.sum())
     return {
         "a": names[0],
@@ -32,6 +33,7 @@ def difference_record(found: Difference, names: Sequence[str], ids: Sequence[str
         "per_text_nats": _mean(found.per_text),
         "per_byte_nats": _mean(found.per_byte),
         "per_token_nats": None if found.per_token is None else _mean(found.per_token),
+        "bounds_per_byte_nats": bounds,
         "compared_tokens": compared,
         "kl_nats_a_token": found.kl_a_token if compared else None,
         "kl_back_nats_a_token": found.kl_back_a_token if compared else None,

@@ -135,7 +135,7 @@ def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None
     large = lm.vocab.size > LARGE
     tail = TAIL_OF_LARGE if large else TAIL
     if len(text) <= tail and not least:
-        return Join(over_bytes(lm, _beam(lm, beam)), lm, b"", text)
+        return Join(over_bytes(lm, affordable_beam(lm) if beam == "auto" else beam), lm, b"", text)
     ids = lm.vocab.encode(prefix)
     ends = np.cumsum([0, *map(len, lm.vocab.pieces(ids))])
     if least > len(ids):
@@ -151,13 +151,16 @@ def given_string(lm: LM, prefix: str | bytes, beam: int | Literal["auto"] | None
     at = int(ends[k])
     source = Given(lm, ids[:k], text[:at]) if k else lm
     return Join(
-        over_bytes(source, _beam(source, beam)), source, text[:at], text[at:], tuple(map(int, ids[:k]))
+        over_bytes(source, affordable_beam(source) if beam == "auto" else beam),
+        source,
+        text[:at],
+        text[at:],
+        tuple(map(int, ids[:k])),
     )
 
 
-def _beam(lm: LM, beam: int | Literal["auto"] | None) -> int | None:
-    if beam != "auto":
-        return beam
+def affordable_beam(lm: LM) -> int | None:
+    """Return the beam of a distribution over strings that is not named: None, the exact sum, where this sum is cheap."""
     if lm.vocab.size > LARGE:
         return BEAM_OF_LARGE
     return BEAM if lm.sufficient(lm.start(1)) is None else None

@@ -105,6 +105,39 @@ def test_other_vocabularies_are_compared_between_common_cuts() -> None:
     assert values.sum() + one.differences[-1] == pytest.approx(one.total_a - one.total_b)
 
 
+def test_as_strings_kl_is_of_bytes_and_exact() -> None:
+    a, b = (
+        pofx.bytewise(pofx.fit(lines, pofx.NgramSpec(order=2, vocab="bpe:265")))
+        for lines in (LINES, LINES[1:])
+    )
+    found = pofx.diff(a, b, TEXTS)
+    for text, kl, back in zip(TEXTS, found.kl, found.kl_back):
+        assert kl == pytest.approx(kl_by_hand(a, b, text), abs=1e-12)
+        assert back == pytest.approx(kl_by_hand(b, a, text), abs=1e-12)
+    assert (found.kl > 0).all()
+    assert found.bounds_per_byte is None
+    assert found.log_a == pytest.approx([pofx.log_prob(a, t) for t in TEXTS], abs=1e-10)
+
+
+@pytest.mark.parametrize("beams", [(1, None), (None, 1), (1, 2)])
+def test_the_difference_of_strings_lies_within_the_bounds(beams: tuple[int | None, int | None]) -> None:
+    lms = [
+        pofx.fit(LINES, pofx.NgramSpec(order=2, vocab="bpe:265")),
+        pofx.fit(LINES[1:], pofx.NgramSpec(order=3, vocab="bpe:262")),
+    ]
+    exact = pofx.diff(*map(pofx.bytewise, lms), TEXTS)
+    found = pofx.diff(*(pofx.bytewise(m, k) for m, k in zip(lms, beams)), TEXTS)
+    assert (found.low <= exact.differences + 1e-12).all()
+    assert (exact.differences - 1e-12 <= found.high).all()
+    assert (found.low < found.high).any()
+    bounds = found.bounds_per_byte
+    assert bounds is not None
+    assert bounds[0] <= exact.per_byte.value <= bounds[1]
+    assert not found.tokens.any()  # the distributions of a beam are not those of the model
+    back = pofx.diff(*(pofx.bytewise(m, k) for m, k in zip(lms[::-1], beams[::-1])), TEXTS)
+    assert back.low == pytest.approx(-found.high, abs=1e-12)
+
+
 def test_regions_and_words_that_differ_most_are_named_first(grams: tuple[LM, LM]) -> None:
     a, b = grams
     found = pofx.diff(a, b, TEXTS, most=3)

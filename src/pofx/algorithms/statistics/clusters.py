@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+# Picked values of a bootstrap that are in memory together: 6 MB with the values and their units.
+PICKED = 2**18
 
 
 def intraclass_correlation(values: Floats, labels: Labels) -> float:
@@ -76,8 +78,9 @@ def bootstrap_ratio(
     """
     n = len(values)
     found = np.empty(draws)
-    for at in range(0, draws, 64):
-        picked = rng.integers(n, size=(min(64, draws - at), n))
+    step = max(1, PICKED // n)
+    for at in range(0, draws, step):
+        picked = rng.integers(n, size=(min(step, draws - at), n))
         with np.errstate(invalid="ignore", divide="ignore"):
             found[at : at + len(picked)] = values[picked].sum(axis=1) / units[picked].sum(axis=1)
     low, high = np.quantile(found[np.isfinite(found)], [(1 - level) / 2, (1 + level) / 2])

@@ -39,6 +39,15 @@ class ModelName(click.types.StringParamType):
         return [*names, CompletionItem(incomplete, type="file")]
 
 
+CONTEXT = click.option(
+    "--context", type=Whole(2), metavar="N", help="Read longer texts in overlapping windows of N tokens."
+)
+STRIDE = click.option(
+    "--stride",
+    type=Whole(1),
+    metavar="N",
+    help="Tokens from the start of one window to that of the next; half a window by default.",
+)
 OPTIONS = (
     click.option(
         "-m",
@@ -65,15 +74,8 @@ OPTIONS = (
         help="Number format of a pretrained model's arithmetic; bfloat16 is faster, and off by about 0.03 nats "
         "per token.",
     ),
-    click.option(
-        "--context", type=Whole(2), metavar="N", help="Read longer texts in overlapping windows of N tokens."
-    ),
-    click.option(
-        "--stride",
-        type=Whole(1),
-        metavar="N",
-        help="Tokens from the start of one window to that of the next; half a window by default.",
-    ),
+    CONTEXT,
+    STRIDE,
     click.option(
         "--budget",
         type=Whole(1),

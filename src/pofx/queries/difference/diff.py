@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 DRAWS = 2000
 # Texts that both models read together, which bounds the memory.
 TOGETHER = 64
+COLUMNS = 9  # numbers that are kept of a text: 72 bytes
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Difference(Shown, HasTable):
         entropy: The sum over these positions of the entropy of A's next-token distribution, nats, `[n]`.
         kl: The sum over these positions of KL(A‖B), nats, `[n]`.
         kl_back: The sum over these positions of KL(B‖A), nats, `[n]`.
+        low: Lower bounds of log p_A − log p_B, nats, `[n]`; the difference itself where no spelling was left out.
+        high: Upper bounds of log p_A − log p_B, nats, `[n]`.
         end: Whether EOS is counted: both models have one.
         words: The words on which the models differ most, the largest difference first.
         regions: The tokens, or the regions of bytes, on which the models differ most, the largest difference first.
@@ -91,6 +95,8 @@ class Difference(Shown, HasTable):
     entropy: Floats
     kl: Floats
     kl_back: Floats
+    low: Floats
+    high: Floats
     end: bool
     words: tuple[Place, ...]
     regions: tuple[Place, ...]
@@ -101,6 +107,14 @@ class Difference(Shown, HasTable):
     def differences(self) -> Floats:
         """Log p_A − log p_B of each text, nats, `[n]`; 0 where both are impossible."""
         return less(self.log_a, self.log_b)
+
+    @property
+    def bounds_per_byte(self) -> tuple[float, float] | None:
+        """Bounds (low, high) of the mean difference of these texts, nats a byte; None where no spelling was left out."""
+        n = int(self.bytes.sum())
+        if not n or np.array_equal(self.low, self.high):
+            return None
+        return float(self.low.sum()) / n, float(self.high.sum()) / n
 
     @property
     def per_text(self) -> Mean:
@@ -160,6 +174,8 @@ class Difference(Shown, HasTable):
             TableColumn("difference_nats", "float", self.differences),
             TableColumn("kl_nats", "float", self.kl),
             TableColumn("kl_back_nats", "float", self.kl_back),
+            TableColumn("low_nats", "float", self.low),
+            TableColumn("high_nats", "float", self.high),
         ]
 
 
@@ -172,6 +188,9 @@ def diff(a: LM, b: LM, texts: Iterable[str | bytes], seed: int = 0, most: int = 
     Each model reads each text once. Where the vocabularies agree, both next-token distributions of a position are compared
     while they are in memory. Elsewhere terms are summed between the bytes at which both models cut the text, and there is
     no KL. EOS is counted if both models have EOS.
+
+    Models of different vocabularies are compared as distributions over strings by `diff(bytewise(a), bytewise(b), texts)`:
+    KL is then in nats a byte. With a beam, `low` and `high` bound each difference, and there is no KL.
 
     Args:
         a: The model A.
@@ -217,18 +236,28 @@ class Gathered:
     def __init__(self, most: int, seed: int) -> None:
         self._most = check_whole_number("most", most, 0)
         self._seed = check_whole_number("seed", seed)
-        self._rows: list[tuple[float, ...]] = []
+        self._rows = array("d")  # COLUMNS numbers a text
         self._heaps: tuple[list[tuple[float, int, int, Place]], ...] = ([], [])
         self._first: TextDifference | None = None
+
+    @property
+    def n(self) -> int:
+        """The number of texts."""
+        return len(self._rows) // COLUMNS
+
+    @property
+    def named(self) -> set[int]:
+        """The numbers of the texts of the words and regions that are kept."""
+        return {place.text for heap in self._heaps for *_, place in heap}
 
     def add(self, found: TextDifference) -> None:
         """Add the numbers of one text."""
         self._first = self._first or found
-        data, laws, n = to_bytes(found.text), found.laws, len(self._rows)
+        data, laws, n = to_bytes(found.text), found.laws, self.n
         sums = (0, 0.0, 0.0, 0.0)
         if laws is not None:
             sums = (len(laws.kl), float(laws.entropy.sum()), float(laws.kl.sum()), float(laws.kl_back.sum()))
-        self._rows.append((found.total_a, found.total_b, len(data), *sums))
+        self._rows.extend((found.total_a, found.total_b, len(data), *sums, *found.bounds))
         for heap, (edges, values) in zip(self._heaps, (found.words, (found.edges, found.differences))):
             for k in np.argsort(-np.abs(values), kind="stable")[: self._most].tolist():
                 lo, hi = edges[k].tolist()
@@ -249,18 +278,21 @@ class Gathered:
         """Return the record; raise `BadValue` where no text was added."""
         if self._first is None:
             raise BadValue("expected at least one text, got none", "pass texts", argument="texts")
-        a, b, size, tokens, entropy, kl, back = (np.array(c) for c in zip(*self._rows))
+        columns = np.ascontiguousarray(np.array(self._rows).reshape(-1, COLUMNS).T)
+        a, b, size, tokens, entropy, kl, back, low, high = columns
         words, regions = (
             tuple(x[3] for x in sorted(h, key=lambda x: x[:3], reverse=True)) for h in self._heaps
         )
         return Difference(
-            a.astype(np.float64),
-            b.astype(np.float64),
+            a,
+            b,
             size.astype(np.int64),
             tokens.astype(np.int64),
-            entropy.astype(np.float64),
-            kl.astype(np.float64),
-            back.astype(np.float64),
+            entropy,
+            kl,
+            back,
+            low,
+            high,
             self._first.end,
             words,
             regions,

@@ -199,16 +199,15 @@ def divergences(log_a: NDArray[np.floating], log_b: NDArray[np.floating]) -> Flo
 def _of_block(log_a: NDArray[np.floating], log_b: NDArray[np.floating]) -> Floats:
     la, lb = log_a.astype(np.float64), log_b.astype(np.float64)
     p, q = np.exp(la), np.exp(lb)
-    with np.errstate(invalid="ignore"):
-        gain = la - lb
-    if la.min() == -np.inf or lb.min() == -np.inf:
-        # 0 log 0 = 0, and 0 log (0 / q) = 0.
-        la[p == 0] = 0.0
-        there, back = np.where(p > 0, gain, 0.0), np.where(q > 0, gain, 0.0)
-    else:
-        there = back = gain
     spare = q.sum(1) - p.sum(1)
-    entropy = -np.einsum("ij,ij->i", p, la)
-    kl = np.einsum("ij,ij->i", p, there) + spare
-    kl_back = -np.einsum("ij,ij->i", q, back) - spare
-    return np.stack([entropy, np.maximum(kl, 0), np.maximum(kl_back, 0)], axis=1)
+    with np.errstate(invalid="ignore"):
+        entropy = -np.einsum("ij,ij->i", p, la)
+        gain = np.subtract(la, lb, out=lb)
+        kl, kl_back = np.einsum("ij,ij->i", p, gain), -np.einsum("ij,ij->i", q, gain)
+        if np.isnan(
+            entropy + kl + kl_back
+        ).any():  # an outcome is impossible: 0 log 0 = 0, and 0 log (0 / q) = 0
+            entropy = -np.einsum("ij,ij->i", p, np.where(p > 0, la, 0.0))
+            kl = np.einsum("ij,ij->i", p, np.where(p > 0, gain, 0.0))
+            kl_back = -np.einsum("ij,ij->i", q, np.where(q > 0, gain, 0.0))
+    return np.stack([entropy, np.maximum(kl + spare, 0), np.maximum(kl_back - spare, 0)], axis=1)

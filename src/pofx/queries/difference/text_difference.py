@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,9 +35,12 @@ class TextDifference:
         edges: The bytes `[r, 2]` of each region; the region of EOS is empty, and lies at the end.
         log_a: log p_A of each region after the text before it, nats, `[r]`.
         log_b: log p_B of each region, nats, `[r]`.
-        laws: The numbers of each token under both laws; None where the models cut this text into different tokens.
+        laws: The numbers of each token under both laws; None where the models cut this text into different tokens, or where
+            a model sums some of the spellings alone.
         end: Whether the last region is EOS.
         terms: The terms of the number of each model.
+        bounds_a: Bounds (low, high) of log p_A of the text, nats; both are the number itself where nothing was left out.
+        bounds_b: Bounds (low, high) of log p_B of the text, nats.
     """
 
     text: str | bytes
@@ -46,6 +50,8 @@ class TextDifference:
     laws: PathLaws | None
     end: bool
     terms: tuple[Terms, Terms]
+    bounds_a: tuple[float, float]
+    bounds_b: tuple[float, float]
 
     @property
     def total_a(self) -> float:
@@ -62,6 +68,20 @@ class TextDifference:
         """Log p_A − log p_B of the text, nats; 0 where both are impossible."""
         a, b = self.total_a, self.total_b
         return 0.0 if a == b else a - b
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Bounds (low, high) of log p_A − log p_B of the text, nats, from the bounds of both models."""
+        if not self.bounded:
+            return self.difference, self.difference
+        low, high = self.bounds_a[0] - self.bounds_b[1], self.bounds_a[1] - self.bounds_b[0]
+        # −∞ less −∞: both models may hold the text for impossible.
+        return -math.inf if math.isnan(low) else low, math.inf if math.isnan(high) else high
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a model leaves out some of the spellings."""
+        return any(low != high for low, high in (self.bounds_a, self.bounds_b))
 
     @property
     def differences(self) -> Floats:
@@ -105,7 +125,8 @@ def text_differences(a: LM, b: LM, texts: Sequence[str | bytes]) -> list[TextDif
     refuse_incomparable(a, b)
     end = a.vocab.end is not None and b.vocab.end is not None
     out: dict[int, TextDifference] = {}
-    if same_vocab(a, b):
+    # KL is of whole distributions. Those of a beam are not the distributions of the model that the beam reads.
+    if same_vocab(a, b) and not (a.interval or b.interval):
         ids = list(zip(*(m.vocab.scoring.encode_many(texts) for m in (a, b))))
         alike = [i for i, (x, y) in enumerate(ids) if np.array_equal(x, y)]
         tail = np.array([a.vocab.end] if end else [], dtype=np.int64)
@@ -140,7 +161,9 @@ def _by_tokens(a: LM, b: LM, text: str | bytes, path: Ints, laws: PathLaws, end:
     spans = a.vocab.scoring.spans(ids, text)  # type: ignore[arg-type]
     edges = np.concatenate([spans, np.full((int(end), 2), size, dtype=np.int64)])
     both = tuple(terms(m, len(ids), size, 0, end) for m in (a, b))
-    return TextDifference(text, edges, laws.log_a, laws.log_b, laws, end, (both[0], both[1]))
+    total_a, total_b = float(laws.log_a.sum()), float(laws.log_b.sum())
+    bounds = (total_a, total_a), (total_b, total_b)
+    return TextDifference(text, edges, laws.log_a, laws.log_b, laws, end, (both[0], both[1]), *bounds)
 
 
 def _by_bytes(x: Scored, y: Scored, end: bool) -> TextDifference:
@@ -165,4 +188,5 @@ def _by_bytes(x: Scored, y: Scored, end: bool) -> TextDifference:
     )
     edges = np.concatenate([edges, np.full((int(end), 2), size, dtype=np.int64)])
     both = (replace(x.terms, end=end), replace(y.terms, end=end))
-    return TextDifference(x.text, edges, sums[0], sums[1], None, end, both)
+    bounds = (x.interval, y.interval) if end else (x.prefix_interval, y.prefix_interval)
+    return TextDifference(x.text, edges, sums[0], sums[1], None, end, both, *bounds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pofx.report.html.amounts import Fact, amounts_block
@@ -21,7 +21,7 @@ TITLE = "Two models on the same texts"
 def difference_sections(
     found: Difference,
     names: tuple[str, str],
-    ids: Sequence[str],
+    ids: Mapping[int, str],
     texts: Sequence[tuple[Scored, Scored]],
     rows: Sequence[Row],
 ) -> list[Section]:
@@ -30,7 +30,7 @@ def difference_sections(
     Args:
         found: The comparison.
         names: The names of A and B.
-        ids: The id of each compared text.
+        ids: The ids of the texts that are named, by number.
         texts: Some texts under A and under B, which stand side by side.
         rows: The row of each of these texts.
     """
@@ -76,6 +76,9 @@ def _facts(found: Difference, names: tuple[str, str]) -> Block:
     told = f"A is {names[0]}; B is {names[1]}; A − B is log p_A(x) − log p_B(x)"
     ended = "EOS is counted." if found.end else "EOS is not counted, since a model has none."
     cut = "" if n else " There is no KL, since the models cut the texts into different tokens."
+    if found.bounds_per_byte is not None:
+        low, high = (significant_digits(x) for x in found.bounds_per_byte)
+        cut = f" Some spellings are left out: with them, A − B lies between {low} and {high} nats a byte. There is no KL."
     return amounts_block(facts, (), "", "", told=told, note=ended + cut)
 
 
@@ -95,7 +98,7 @@ def _means(found: Difference) -> Block:
     return table(("A − B", "units", "mean", "from", "to"), cells, note)
 
 
-def _places(noun: str, places: Sequence[Place], ids: Sequence[str]) -> Block:
+def _places(noun: str, places: Sequence[Place], ids: Mapping[int, str]) -> Block:
     cells: list[Sequence[Cell]] = [
         (ids[p.text], p.before[-24:], p.spelled, Numeral(fixed_point(p.difference))) for p in places
     ]

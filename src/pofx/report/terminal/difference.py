@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from rich.table import Table
@@ -19,6 +19,9 @@ def difference_lines(found: Difference) -> Iterator[str]:
     yield f"texts       {with_commas(len(found.log_a))}, EOS {'counted' if found.end else 'not counted'}"
     yield f"a text      {_shown(found.per_text)}"
     yield f"a byte      {_shown(found.per_byte)}"
+    bounds = found.bounds_per_byte
+    if bounds is not None:
+        yield f"bounds      A − B from {bounds[0]:.4g} to {bounds[1]:.4g} nats a byte, all spellings"
     if found.per_token is not None:
         yield f"a token     {_shown(found.per_token)}"
     n = int(found.tokens.sum())
@@ -26,11 +29,13 @@ def difference_lines(found: Difference) -> Iterator[str]:
         yield f"KL(A‖B)     {found.kl_a_token:.4g} nats a token, over {with_commas(n)} tokens"
         yield f"KL(B‖A)     {found.kl_back_a_token:.4g} nats a token"
         yield f"entropy     {found.entropy_a_token:.4g} nats a token, of A"
+    elif bounds is not None:
+        yield "KL(A‖B)     not known: some spellings are left out"
     else:
         yield "KL(A‖B)     not defined: the models cut the texts into different tokens"
 
 
-def texts_table(found: Difference, ids: Sequence[str], most: int) -> Table:
+def texts_table(found: Difference, ids: Mapping[int, str], most: int) -> Table:
     """Return the texts on which the models differ most."""
     table = make_table()
     table.add_column("text", overflow="fold")
@@ -42,7 +47,7 @@ def texts_table(found: Difference, ids: Sequence[str], most: int) -> Table:
     return table
 
 
-def places_table(noun: str, places: Sequence[Place], ids: Sequence[str]) -> Table:
+def places_table(noun: str, places: Sequence[Place], ids: Mapping[int, str]) -> Table:
     """Return the words or regions on which the models differ most, with the text before each."""
     table = make_table()
     table.add_column("text", overflow="fold")

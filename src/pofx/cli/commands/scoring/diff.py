@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pofx.cli.options import arguments
+from pofx.cli.options.compared_models import compared_models
 from pofx.cli.options.layout import CountedDocuments, Layout, layout_options, tally
-from pofx.cli.options.model import ModelName, ModelOptions
+from pofx.cli.options.model import CONTEXT, STRIDE, ModelOptions
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.pages import write_page
 from pofx.cli.options.written import Verb, Written
@@ -27,16 +28,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Verb, short_help="Compare two models on the same texts.")
 @click.argument("files", nargs=-1, required=True)
-@click.option(
-    "-m",
-    "--model",
-    "names",
-    type=ModelName(),
-    multiple=True,
-    required=True,
-    metavar="MODEL",
-    help="A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin'; give two.",
-)
+@compared_models("; give two")
 @click.option(
     "--begin",
     "begins",
@@ -51,14 +43,21 @@ if TYPE_CHECKING:
     multiple=True,
     help="The dtype of pretrained weights: once for both models, or once for each; float32 by default.",
 )
+@CONTEXT
+@STRIDE
 @click.option(
-    "--context", type=Whole(2), metavar="N", help="Read longer texts in overlapping windows of N tokens."
+    "--by",
+    type=click.Choice(["tokens", "bytes"]),
+    default="tokens",
+    show_default=True,
+    help="tokens: each model's own spelling of a text; bytes: strings, as sums over the tokenisations of a text.",
 )
 @click.option(
-    "--stride",
+    "--beam",
     type=Whole(1),
     metavar="N",
-    help="Tokens from the start of one window to that of the next; half a window by default.",
+    help="With --by bytes: number of partial tokenisations that are kept at each byte; by default all of an n-gram, and "
+    "of other models 16, or 7 for vocabularies of more than 10,000 tokens.",
 )
 @click.option(
     "--most",
@@ -87,6 +86,8 @@ def command(
     dtypes: tuple[str, ...],
     context: int | None,
     stride: int | None,
+    by: str,
+    beam: int | None,
     most: int,
     seed: int,
     out: str | None,
@@ -97,10 +98,12 @@ def command(
     """Compare two models A and B on the same texts: log p_A(x) - log p_B(x), and KL(A||B) a token.
 
     Each model reads each text once. KL needs two models of one vocabulary. Other models are compared between the bytes at
-    which both cut a text. Exit code 1 if some documents could not be compared.
+    which both cut a text, or as distributions over strings (--by bytes), with bounds. Exit code 1 if some documents could
+    not be compared.
 
     \b
     pofx diff texts.txt -m model -m other
+    pofx diff texts.txt -m model -m smollm2 --begin "<|endoftext|>" --by bytes
     pofx diff texts.txt -m smollm2 -m smollm2 --dtype float32 --dtype bfloat16
     """
     from pofx.queries.difference.diff import Gathered
@@ -111,6 +114,8 @@ def command(
     for flag, given in (("--begin", begins), ("--dtype", dtypes)):
         if len(given) > 2:
             raise click.UsageError(f"{flag}: expected at most one for each of two models, got {len(given)}.")
+    if beam is not None and by != "bytes":
+        raise click.UsageError(f"--beam: expected only with --by bytes, got --by {by}. Leave out --beam.")
     lms = [
         _load(
             ModelOptions(
@@ -122,18 +127,21 @@ def command(
         for i, name in enumerate(names)
     ]
     refuse_incomparable(lms[0], lms[1])
+    if by == "bytes":
+        lms = [_over_strings(lm, beam) for lm in lms]
     found = layout.documents(files)
     gathered = Gathered(most, seed)
     bad: list[str] = []
-    kept = MostDifferent(most if html_path else 0)
-    rows = _compared(lms, found, gathered, bad, kept)
+    kept = MostDifferent(most)
+    ids: dict[int, str] = {}  # of the texts that the tables name
+    rows = _compared(lms, found, gathered, bad, kept, ids)
     if out is None:
-        ids = _first_ids(rows)
+        for _ in rows:
+            pass
     else:
-        ids = []
-        write_table(_columns(), _kept(rows, ids), out)
+        write_table(_columns(), rows, out)
     tally(found)
-    if bad and not ids:
+    if bad and not gathered.n:
         click.get_current_context().exit(1)
     record = gathered.result()
     if html_path:  # the page is written first, since a reader that closes the pipe ends the program
@@ -168,6 +176,13 @@ def _load(options: ModelOptions, begins: tuple[str, ...], i: int) -> LM:
     return replace(options, begin=begins[0] if begins else None).load_with_stand_ins()
 
 
+def _over_strings(lm: LM, beam: int | None) -> LM:
+    from pofx.transforms.bytewise.bytewise import bytewise
+    from pofx.transforms.given_string import affordable_beam
+
+    return bytewise(lm, affordable_beam(lm) if beam is None else beam)
+
+
 class MostDifferent:
     """The documents on which two models differ most, which a page shows. Local to one run.
 
@@ -186,13 +201,23 @@ class MostDifferent:
             heapq.heappop(self._heap)
 
     @property
+    def numbers(self) -> set[int]:
+        """The numbers of the documents."""
+        return {-n for _, n, _ in self._heap}
+
+    @property
     def documents(self) -> list[Document]:
         """The documents, the largest difference first."""
         return [d for _, _, d in sorted(self._heap, key=lambda x: x[:2], reverse=True)]
 
 
 def _page(
-    path: str, record: Difference, names: tuple[str, ...], lms: list[LM], ids: list[str], kept: MostDifferent
+    path: str,
+    record: Difference,
+    names: tuple[str, ...],
+    lms: list[LM],
+    ids: Mapping[int, str],
+    kept: MostDifferent,
 ) -> None:
     from pofx.queries.scoring.score import score
     from pofx.report.html.difference_sections import TITLE
@@ -211,9 +236,14 @@ def _page(
 
 
 def _compared(
-    lms: list[LM], found: CountedDocuments, gathered: Gathered, bad: list[str], kept: MostDifferent
+    lms: list[LM],
+    found: CountedDocuments,
+    gathered: Gathered,
+    bad: list[str],
+    kept: MostDifferent,
+    ids: dict[int, str],
 ) -> Iterator[dict[str, Any]]:
-    """Compare the documents, block by block, and yield the row of each."""
+    """Compare the documents, block by block, and yield the row of each; keep the ids of texts that differ most."""
     from pofx.errors import PofxError
     from pofx.queries.difference.diff import TOGETHER
     from pofx.queries.difference.text_difference import text_differences
@@ -235,6 +265,7 @@ def _compared(
             gathered.add(one)
             difference = one.difference
             kept.add(d, n, difference)
+            ids[n] = d.id
             n += 1
             laws = one.laws
             yield {
@@ -246,26 +277,21 @@ def _compared(
                 "difference_nats": difference,
                 "kl_nats": None if laws is None else float(laws.kl.sum()),
                 "kl_back_nats": None if laws is None else float(laws.kl_back.sum()),
+                "low_nats": one.bounds[0],
+                "high_nats": one.bounds[1],
             }
+        named = gathered.named | kept.numbers
+        for number in ids.keys() - named:
+            del ids[number]
 
 
 def _columns() -> list[Any]:
     from pofx.corpus.writing import Column
 
-    numbers = ("a_nats", "b_nats", "difference_nats", "kl_nats", "kl_back_nats")
+    numbers = ("a_nats", "b_nats", "difference_nats", "kl_nats", "kl_back_nats", "low_nats", "high_nats")
     return [
         Column("id", "text"),
         Column("bytes", "int"),
         Column("tokens", "int"),
         *(Column(n, "float") for n in numbers),
     ]
-
-
-def _first_ids(rows: Iterator[dict[str, Any]]) -> list[str]:
-    return [row["id"] for row in rows]
-
-
-def _kept(rows: Iterator[dict[str, Any]], ids: list[str]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        ids.append(row["id"])
-        yield row

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from pofx.cli.options import arguments
-from pofx.cli.options.model import ModelName, ModelOptions
+from pofx.cli.options.compared_models import compared_models
+from pofx.cli.options.model import ModelOptions
 from pofx.cli.options.numbers import Real, Whole
 from pofx.cli.options.pages import write_page
 from pofx.cli.options.written import Verb
@@ -13,16 +14,7 @@ from pofx.cli.options.written import Verb
 
 @click.command(cls=Verb, short_help="Tell which of several models a text is from.")
 @arguments.text_option
-@click.option(
-    "-m",
-    "--model",
-    "names",
-    type=ModelName(),
-    multiple=True,
-    required=True,
-    metavar="MODEL",
-    help="A directory, a .gguf or .arpa file, a hub id, 'smollm2' or 'builtin' (repeatable).",
-)
+@compared_models(" (repeatable)")
 @click.option(
     "--weight",
     "weights",
