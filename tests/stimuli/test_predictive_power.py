@@ -95,6 +95,58 @@ def test_the_gain_is_that_of_two_regressions(by: str | None) -> None:
     assert 0 < low <= gap <= high
 
 
+def crossed(table: list[dict[str, Any]], names: list[str], folds: dict[str, int]) -> list[float]:
+    """The log-density of each row with intercepts of reader and item, by dense matrices; both λ by a search of scipy."""
+    optimize = pytest.importorskip("scipy.optimize")
+    x = np.array([[1.0, *(float(r[n]) for n in names)] for r in table])
+    y = np.array([r["RT"] for r in table])
+    who, item = (np.array([r[k] for r in table]) for k in ("who", "item"))
+    fold = np.array([folds[r["item"]] for r in table])
+    out = np.empty(len(y))
+    for k in set(folds.values()):
+        test, train = fold == k, fold != k
+        same = [c[train][:, None] == c[train] for c in (who, item)]
+
+        def fit(
+            logs: np.ndarray, same: list[np.ndarray] = same, train: np.ndarray = train
+        ) -> tuple[Any, ...]:
+            v = np.eye(train.sum()) + sum(math.exp(t) * s for t, s in zip(logs, same))
+            inverse = np.linalg.inv(v)
+            beta = np.linalg.solve(x[train].T @ inverse @ x[train], x[train].T @ inverse @ y[train])
+            rest = y[train] - x[train] @ beta
+            s2 = rest @ inverse @ rest / train.sum()
+            return 0.5 * (train.sum() * math.log(s2) + np.linalg.slogdet(v)[1]), beta, s2, inverse @ rest
+
+        logs = optimize.minimize(
+            lambda t, fit=fit: fit(t)[0],
+            [0.0, 0.0],
+            method="Nelder-Mead",
+            options={"xatol": 1e-6, "fatol": 1e-9},
+        ).x
+        _, beta, s2, pulled = fit(logs)
+        u = np.array([math.exp(logs[0]) * pulled[who[train] == w].sum() for w in who[test]])
+        variance = s2 * (1 + math.exp(logs[1]))  # the items of a fold are unknown
+        rest = y[test] - x[test] @ beta - u
+        out[test] = -0.5 * np.log(2 * np.pi * variance) - rest**2 / (2 * variance)
+    return out.tolist()
+
+
+def test_intercepts_of_reader_and_item_are_crossed() -> None:
+    rng = np.random.default_rng(2)
+    slow = {f"i{i}": 30 * rng.normal() for i in range(12)}
+    table = [{**r, "RT": r["RT"] + slow[r["item"]]} for r in rows(people=3, words=4)]
+    found = predictive_power(table, "RT", by=["who", "item"], folds=3, seed=4)
+    assert (found.by, found.n_groups) == (("who", "item"), (3, 12))
+    order = list(dict.fromkeys(r["item"] for r in table))
+    folds = dict(zip(order, (np.random.default_rng(4).permutation(12) % 3).tolist()))
+    base = ["index", "length"]
+    without, with_ = (np.array(crossed(table, n, folds)) for n in (base, [*base, "surprisal_nats"]))
+    assert found.log_likelihood == pytest.approx(without.mean(), abs=1e-5)
+    assert found.models[0].gain == pytest.approx((with_ - without).mean(), abs=1e-5)
+    alone = predictive_power(table, "RT", by="who", folds=3, seed=4)
+    assert alone.models[0].gain != pytest.approx(found.models[0].gain, abs=1e-3)
+
+
 def test_rows_without_numbers_are_left_out_for_all_models() -> None:
     table = rows()
     want = predictive_power(table[3:], "RT")

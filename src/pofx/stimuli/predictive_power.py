@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pofx.algorithms.statistics.clusters import bootstrap_mean
-from pofx.algorithms.statistics.random_intercept import fit_intercepts
+from pofx.algorithms.statistics.random_intercepts import InterceptFit, fit_intercepts
 from pofx.errors import Advice, BadValue
 from pofx.interactive.shown import Shown
 from pofx.stimuli.predictors import find_baseline, find_surprisals, numbers_of
@@ -58,12 +58,12 @@ class PredictivePower(Shown):
         log: Whether the regression is of log time.
         baseline: The columns of the baseline.
         item: The columns that name an item.
-        by: The column of the random intercept; None for none.
+        by: The columns of the random intercepts, one factor each; () for none.
         rows: The number n of rows that have a number in every column.
         left_out: The number of the other rows.
         first_words: The number of rows, of the n, whose word is the first of its text; None without a column `index`.
         n_items: The number of items.
-        n_groups: The number of values of `by`; 0 without `by`.
+        n_groups: The number of values of each column of `by`.
         folds: The number of folds of items.
         log_likelihood: The mean log-density of the rows under the baseline, nats a row, on held-out items.
         models: The models.
@@ -76,12 +76,12 @@ class PredictivePower(Shown):
     log: bool
     baseline: tuple[str, ...]
     item: tuple[str, ...]
-    by: str | None
+    by: tuple[str, ...]
     rows: int
     left_out: int
     first_words: int | None
     n_items: int
-    n_groups: int
+    n_groups: tuple[int, ...]
     folds: int
     log_likelihood: float
     models: tuple[ModelPower, ...]
@@ -103,7 +103,7 @@ def predictive_power(
     table: Any,
     time: str,
     item: str | Sequence[str] | None = None,
-    by: str | None = None,
+    by: str | Sequence[str] | None = None,
     surprisals: Mapping[str, Sequence[str]] | None = None,
     baseline: Sequence[str] | None = None,
     log: bool = False,
@@ -114,15 +114,17 @@ def predictive_power(
 
         Δ = mean over held-out rows of log N(time; baseline and surprisals) − log N(time; baseline)
 
-    Both regressions are linear, with a random intercept for each value of `by`, and are fitted by maximum likelihood on
-    the rows of all other items. A held-out row gets the expected intercept of its group. Rows without a number in any of
-    the columns are left out, so all models are compared on the same rows.
+    Both regressions are linear, with a random intercept for each value of each column of `by`, and are fitted by maximum
+    likelihood on the rows of all other items. A held-out row gets the expected intercept of its group; a group without other
+    rows, such as a held-out item, has the intercept 0 and adds its variance. Rows without a number in any of the columns are
+    left out, so all models are compared on the same rows.
 
     Args:
         table: The rows, as `measure_stimuli` returns them: its result, a table of Arrow, or a list of mappings.
         time: The column of the times.
         item: The column or columns that name an item; None for a known name. Conditions of an item are held out together.
-        by: The column of the random intercept, such as the reader; None for ordinary least squares.
+        by: The column of the random intercept, such as the reader, or several columns, such as the reader and the item,
+            whose intercepts are crossed; None for ordinary least squares.
         surprisals: The predictors of each model by its name, the surprisal first; None for the
             columns that `measure_stimuli` made: for each model `surprisal_nats` and the surprisals of the words before.
         baseline: The predictors of the baseline; None for `index`, `length` and `log_frequency`, and the length and
@@ -149,9 +151,15 @@ def predictive_power(
     items = items if item is not None else items[:1]  # the conditions of an item are held out together
     models = find_surprisals(names, surprisals)
     base = find_baseline(names, baseline)
-    for argument, name in (("time", time), ("by", by)):
-        if name is not None:
-            check_column(names, name, argument)
+    factors = () if by is None else (by,) if isinstance(by, str) else tuple(by)
+    for argument, name in (("time", time), *(("by", b) for b in factors)):
+        check_column(names, name, argument)
+    if len(set(factors)) < len(factors):
+        raise BadValue(
+            f"expected columns of different names, got {', '.join(factors):.80}",
+            "name each once",
+            argument="by",
+        )
     columns = list(dict.fromkeys([*base, *(c for own in models.values() for c in own)]))
     y = numbers_of(rows, time)
     if log:
@@ -161,9 +169,9 @@ def predictive_power(
     kept = np.flatnonzero(whole)
     most = 1 + len(base) + max(len(own) for own in models.values())
     of_items, item_codes = _codes([tuple(rows[k].get(n) for n in items) for k in kept])
-    groups, group_codes = (
-        _codes([rows[k].get(by) for k in kept]) if by else (0, np.zeros(len(kept), np.int64))
-    )
+    coded = [_codes([rows[k].get(name) for k in kept]) for name in factors]
+    groups = tuple(n for n, _ in coded)
+    group_codes = np.array([codes for _, codes in coded], dtype=np.int64).reshape(len(factors), len(kept)).T
     if of_items < 2 or len(kept) < 2 * most:
         raise BadValue(
             f"expected at least two items and {2 * most} rows with a number in every column, got {of_items:,} "
@@ -193,7 +201,7 @@ def predictive_power(
         log,
         tuple(base),
         items,
-        by,
+        factors,
         len(kept),
         len(rows) - len(kept),
         first,
@@ -208,12 +216,12 @@ def predictive_power(
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """The times and the predictors of all rows, each with mean 0 and variance 1, their groups, and the fold of each row."""
+    """The times and the predictors of all rows, each with mean 0 and variance 1, their groups `[n, f]`, and their folds."""
 
     y: Floats
     columns: Mapping[str, Floats]
     groups: Ints
-    n_groups: int
+    n_groups: tuple[int, ...]
     fold: Ints
     folds: int
 
@@ -240,8 +248,8 @@ class _Problem:
         """Return the coefficient of one predictor, in standard deviations, fitted on all rows."""
         return float(self._fit(self._x(names), self.y, self.groups).slopes[1 + at])
 
-    def _fit(self, x: Floats, y: Floats, groups: Ints) -> Any:
-        return fit_intercepts(x, y, groups, max(self.n_groups, 1), fixed=not self.n_groups)
+    def _fit(self, x: Floats, y: Floats, groups: Ints) -> InterceptFit:
+        return fit_intercepts(x, y, groups, self.n_groups)
 
 
 def _standardised(column: Floats) -> Floats:

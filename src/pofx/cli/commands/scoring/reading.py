@@ -32,9 +32,11 @@ FEW = 20
 )
 @click.option(
     "--by",
-    "by_field",
-    metavar="NAME",
-    help="The column of a random intercept, such as the reader; without it, least squares.",
+    "by_fields",
+    multiple=True,
+    metavar="NAME[,NAME]",
+    help="The column of a random intercept, such as the reader; repeatable, or with commas, for crossed intercepts, such as "
+    "of reader and item. Without it, least squares.",
 )
 @click.option(
     "--surprisal",
@@ -49,7 +51,7 @@ FEW = 20
     multiple=True,
     metavar="NAME",
     help="A predictor of the baseline; repeatable. By default index, length and log_frequency, "
-    "and the length and frequency of the words before.",
+    "and the length and frequency of the words before, if FILE has these columns.",
 )
 @click.option("--log", "log_times", is_flag=True, help="Predict log time.")
 @click.option("--folds", type=Whole(2), default=10, show_default=True, help="The number of folds of items.")
@@ -62,7 +64,7 @@ def command(
     file: str,
     time_field: str,
     item_fields: tuple[str, ...],
-    by_field: str | None,
+    by_fields: tuple[str, ...],
     surprisals: tuple[str, ...],
     baseline: tuple[str, ...],
     log_times: bool,
@@ -76,20 +78,26 @@ def command(
     Two linear regressions predict the time of a word, with and without its surprisal. FILE is a table of 'pofx stimuli'.
     Each row counts under regressions that were fitted without its item. The interval is of a bootstrap of items.
 
+    A word that is hard to read slows the next words, too (spill-over). With --previous 2, 'pofx stimuli' adds the surprisal,
+    length and frequency of the two words before to each row, and these columns are predictors here. The first two words of
+    each text have no such words, so their rows are left out.
+
     \b
     pofx stimuli times.csv -m small -m large --previous 2 -o measured.csv
     pofx reading measured.csv --time RT --by subject
+    pofx reading measured.csv --time RT --by subject,item
     """
     from pofx.corpus.whole_table import read_whole_table
     from pofx.stimuli.predictive_power import predictive_power
 
     table = read_whole_table(layout.records((file,), lambda bad: None))
     own = {"": surprisals} if surprisals else None
+    by = [name for given in by_fields for name in ((given,) if given in table.names else given.split(","))]
     found = predictive_power(
         table.rows,
         time_field,
         item_fields or None,
-        by_field,
+        by or None,
         own,
         baseline or None,
         log_times,
@@ -137,7 +145,8 @@ def _print(found: PredictivePower, seed: int) -> None:
 
     left = f"; {found.left_out:,} without a number in some column" if found.left_out else ""
     say("rows", f"{found.rows:,} of {count_noun(found.n_items, 'item')}{left}")
-    grouped = f", a random intercept for each of {found.n_groups:,} {found.by!r}" if found.by else ""
+    of = " and ".join(f"each of {n:,} {name!r}" for n, name in zip(found.n_groups, found.by))
+    grouped = f", a random intercept for {of}" if of else ""
     say("time", f"{'log ' if found.log else ''}{found.time!r}{grouped}")
     say("baseline", ", ".join(found.baseline) or "the mean alone")
     bare = [tuple(p.removeprefix(f"{m.name}_") for p in m.predictors) for m in found.models]
