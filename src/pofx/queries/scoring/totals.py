@@ -73,18 +73,13 @@ def score_totals(lm: LM, texts: Sequence[str | bytes]) -> Totals:
 
     Right: `score_totals(lm, ["a", "b"]).complete`. Wrong: for the term of one token; `score` has the terms.
     """
-    vocab = lm.vocab.scoring
-    ids, tokens = vocab.encode_joined(texts)
-    ends = np.cumsum(tokens)
-    extra = int(vocab.end is not None)
-    closed = ids if vocab.end is None else np.insert(ids, ends, vocab.end)
-    logp = lm.log_probs(closed, tokens + extra)
-    starts = ends - tokens + np.arange(len(texts)) * extra
+    ids, starts, tokens, logp = _read(lm, texts)
+    vocab, extra = lm.vocab.scoring, int(lm.vocab.end is not None)
     prefixes = _sums(logp, starts, tokens)
     sizes = np.fromiter(map(count_bytes, texts), np.int64, len(texts))
     unknown = np.zeros(len(texts), dtype=np.int64)
     if vocab.control.unknown is not None:
-        unknown = _sums((closed == vocab.control.unknown).astype(np.int64), starts, tokens)
+        unknown = _sums((ids == vocab.control.unknown).astype(np.int64), starts, tokens)
     return Totals(
         _sums(logp, starts, tokens + extra) if extra else None,
         prefixes,
@@ -94,6 +89,22 @@ def score_totals(lm: LM, texts: Sequence[str | bytes]) -> Totals:
         *seen_in_fit(lm, texts),
         terms(lm, 0, 0, 0, bool(extra)),
     )
+
+
+def log_prob_totals(lm: LM, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
+    """Compute `score_totals(lm, texts).complete` alone, for a model with EOS."""
+    _, starts, tokens, logp = _read(lm, texts)
+    return _sums(logp, starts, tokens + 1)
+
+
+def _read(lm: LM, texts: Sequence[str | bytes]) -> tuple[Ints, Ints, Ints, NDArray[np.float64]]:
+    """Return the ids of all texts, with EOS after each; the start and the tokens of each text; and log p of each id."""
+    vocab = lm.vocab.scoring
+    ids, tokens = vocab.encode_joined(texts)
+    ends = np.cumsum(tokens)
+    extra = int(vocab.end is not None)
+    closed = ids if vocab.end is None else np.insert(ids, ends, vocab.end)
+    return closed, ends - tokens + np.arange(len(texts)) * extra, tokens, lm.log_probs(closed, tokens + extra)
 
 
 def _sums(values: NDArray[Any], starts: Ints, lengths: Ints) -> NDArray[Any]:
