@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -42,6 +43,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
         writer.writeheader()
         writer.writerows(table)
     pq.write_table(pa.Table.from_pylist(table), "t.parquet")
+    pyarrow.feather.write_feather(pa.Table.from_pylist(table), "t.arrow", compression="uncompressed")
     Path("t.jsonl").write_text("".join(json.dumps(r) + "\n" for r in table))
 
     def call(*arguments: str) -> tuple[int, str, str]:
@@ -57,7 +59,7 @@ def test_the_numbers_are_those_of_python_for_every_format(run: Run) -> None:
     own = pofx.predictive_power(
         list(csv.DictReader(Path("t.csv").read_text().splitlines())), "RT", by="who", folds=4
     )
-    for file in ("t.csv", "t.parquet", "t.jsonl"):
+    for file in ("t.csv", "t.parquet", "t.jsonl", "t.arrow"):
         code, out, err = run(file, "--time", "RT", "--by", "who", "--folds", "4", "--json")
         assert (code, err) == (0, "")
         told = json.loads(out)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -94,6 +95,13 @@ def test_every_format_holds_the_same_rows(run: Callable[..., Ran]) -> None:
         assert [json.loads(line) for line in run(f"in.{ending}", "--json").out.splitlines()] == want
     assert run("in.parquet", "-o", "o.parquet").code == 0
     assert pq.read_table("o.parquet").to_pylist() == want
+    assert run("in.csv", "-o", "o.arrow").code == 0
+    with pa.ipc.open_file("o.arrow") as file:
+        assert file.read_all().to_pylist() == want
+        assert b'"word"' in (file.schema.metadata or {})[b"pofx"]
+    for compression in ("lz4", "uncompressed"):
+        pyarrow.feather.write_feather(pa.Table.from_pylist(ROWS), "in.arrow", compression=compression)
+        assert [json.loads(line) for line in run("in.arrow", "--json").out.splitlines()] == want
     about = [
         json.loads(v) for v in (pq.read_schema("o.parquet").metadata or {}).values() if v.startswith(b"{")
     ]
@@ -201,6 +209,8 @@ def test_punctuation_in_rows_of_its_own(run: Callable[..., Ran]) -> None:
         (("null.jsonl",), "null.jsonl:2: "),
         (("empty.csv",), "expected a table (csv, tsv, jsonl, json, parquet) with columns, got no columns"),
         (("head.csv",), "expected at least one row, got none"),
+        (("broken.arrow",), "broken.arrow: expected a whole file of Arrow, got: "),
+        (("nowhere.arrow",), "nowhere.arrow: expected a whole file of Arrow, got: No such file"),
     ],
 )
 def test_refusals_are_one_line_before_a_model_is_loaded(
@@ -214,6 +224,8 @@ def test_refusals_are_one_line_before_a_model_is_loaded(
     Path("ragged.csv").write_text("item,word\n1,a\n1,b,c\n")
     Path("null.jsonl").write_text('{"item": 1, "word": "a"}\n{"item": 1, "word": null}\n')
     Path("empty.csv").write_text("")
+    pyarrow.feather.write_feather(pa.Table.from_pylist(ROWS), "broken.arrow", compression="uncompressed")
+    Path("broken.arrow").write_bytes(Path("broken.arrow").read_bytes()[:-40])
     Path("head.csv").write_text("item,word\n")
     ran = run(*arguments)
     assert ran.code == 2, ran.err

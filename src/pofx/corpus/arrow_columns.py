@@ -6,14 +6,37 @@ That import took 0.5 CPU seconds and 41 MB, as much as all other imports of a jo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pofx.errors import require
 
+if TYPE_CHECKING:
+    from pofx.corpus.writing import Column
+
 # Offsets of Arrow's strings have 32 bits.
 _MOST_BYTES = 2**31 - 1
+
+
+def arrow_schema(columns: Sequence[Column], metadata: str) -> Any:
+    """Return the schema of a table of Arrow, with a text under the key "pofx" of its metadata.
+
+    Args:
+        columns: The columns.
+        metadata: The text.
+    """
+    arrow = require("pyarrow", "data", "writing a table of Arrow")
+    single = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}
+    types = {
+        **single,
+        "date": arrow.date32(),
+        "time": arrow.timestamp("us"),
+        "utc": arrow.timestamp("us", "UTC"),
+        "any": arrow.string(),
+        **{f"{kind}s": arrow.list_(of) for kind, of in single.items()},
+    }
+    return arrow.schema([(c.name, types[c.kind]) for c in columns], metadata={"pofx": metadata})
 
 
 def arrow_column(values: Sequence[Any], type_: Any) -> Any:

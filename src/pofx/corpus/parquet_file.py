@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from pofx.corpus.arrow_columns import arrow_column
+from pofx.corpus.arrow_columns import arrow_column, arrow_schema
 from pofx.errors import require
 
 if TYPE_CHECKING:
@@ -25,22 +25,8 @@ class ParquetFile:
     def __init__(self, out: BinaryIO, columns: Sequence[Column], metadata: str) -> None:
         arrow = require("pyarrow", "data", "writing Parquet")
         parquet = require("pyarrow.parquet", "data", "writing Parquet")
-        single = {
-            "text": arrow.string(),
-            "int": arrow.int64(),
-            "float": arrow.float64(),
-            "bool": arrow.bool_(),
-        }
-        types = {
-            **single,
-            "date": arrow.date32(),
-            "time": arrow.timestamp("us"),
-            "utc": arrow.timestamp("us", "UTC"),
-            "any": arrow.string(),
-            **{f"{kind}s": arrow.list_(of) for kind, of in single.items()},
-        }
         self._table_of = arrow.Table.from_arrays
-        self._schema = arrow.schema([(c.name, types[c.kind]) for c in columns], metadata={"pofx": metadata})
+        self._schema = arrow_schema(columns, metadata)
         self._writer = parquet.ParquetWriter(out, self._schema, compression="zstd")
 
     def write(self, cells: Mapping[str, Sequence[Any]]) -> None:

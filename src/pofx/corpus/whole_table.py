@@ -16,6 +16,9 @@ from pofx.corpus.source import Source
 from pofx.corpus.streams import open_text
 from pofx.errors import BadSource, require
 
+# The endings of files of Arrow, which only tables that are read as a whole may be.
+ARROW = (".arrow", ".feather")
+
 
 @dataclass(frozen=True)
 class WholeTable:
@@ -65,6 +68,35 @@ def read_whole_table(records: Records, text_of: Callable[[Sequence[str]], str] |
     )
     read = Records(records.sources, layout, _refuse)
     return WholeTable(tuple(names), tuple(dict(zip(names, found.kept)) for found in read))
+
+
+def read_arrow_file(path: str) -> WholeTable:
+    """Read all columns of a file of Arrow.
+
+    Args:
+        path: The file.
+
+    Raises:
+        BadSource: The file is missing or broken, or has a column twice.
+        MissingExtra: pyarrow is not installed.
+    """
+    arrow = require("pyarrow", "data", f"reading {path}")
+    try:
+        with open(path, "rb") as file:
+            table = arrow.ipc.open_file(file).read_all()
+        table.validate(full=True)  # offsets of a broken file may lie outside it
+        names = tuple(table.column_names)
+        if len(set(names)) == len(names):
+            return WholeTable(names, tuple(table.to_pylist()))
+    except (arrow.ArrowException, OSError, ValueError) as e:
+        said = e.strerror if isinstance(e, OSError) and e.strerror else str(e).partition("\n")[0]
+        raise BadSource(
+            f"{path}: expected a whole file of Arrow, got: {said}", "fetch or write it again"
+        ) from None
+    twice = next(n for n in names if names.count(n) > 1)
+    raise BadSource(
+        f"{path}: expected columns of different names, got {twice!r:.60} twice", "rename one of the columns"
+    )
 
 
 def _columns(source: Source, layout: DocumentLayout) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Rows are written to files in four formats: JSON lines, and CSV, TSV and Parquet, which are made of the JSON lines."""
+"""Rows are written to files in five formats: JSON lines, and CSV, TSV, Parquet and Arrow, which are made of JSON lines."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from pofx.corpus.arrow_file import ArrowFile
 from pofx.corpus.parquet_file import ParquetFile
-from pofx.corpus.source import Format, Packing
+from pofx.corpus.source import Packing
 from pofx.errors import BadSource, require
 from pofx.files.urls import check_local
 
@@ -25,13 +26,17 @@ Kind = Literal[
 ]
 _LISTS = {"texts", "ints", "floats", "bools"}
 
+Format = Literal["jsonl", "csv", "tsv", "parquet", "arrow"]
 _FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
+    ".arrow": "arrow",
 }
+# Formats of pyarrow, which are never packed from outside.
+_OF_ARROW = ("parquet", "arrow")
 _PACKINGS: dict[str, Packing] = {".gz": "gz", ".zst": "zst"}
 
 # A row group of Parquet has so many rows, or 8 MiB of their JSON, whichever comes first; some 100 MB are needed to make it.
@@ -70,12 +75,17 @@ class Target:
 
 
 def target_of(path: str | os.PathLike[str]) -> Target:
-    """Return the target of a path by its ending: .jsonl, .ndjson, .csv or .tsv (then .gz or .zst, to pack it), or .parquet.
+    """Return the target of a path by its ending.
+
+    The endings are .jsonl, .ndjson, .csv and .tsv (then .gz or .zst, to pack it), .parquet and .arrow.
+
+    Args:
+        path: The path.
 
     Raises:
         BadSource: The path has another ending.
         BadValue: The path is a URL.
-        MissingExtra: pyarrow is missing for .parquet, or zstandard for .zst.
+        MissingExtra: pyarrow is missing for .parquet or .arrow, or zstandard for .zst.
 
     Right: `target_of("out.csv.gz")`. Wrong: `target_of("out.txt")`, which has no columns.
     """
@@ -84,15 +94,15 @@ def target_of(path: str | os.PathLike[str]) -> Target:
     packing = _PACKINGS.get(last, "")
     if packing:
         last = os.path.splitext(stem)[1]
-    if last not in _FORMATS or (packing and last == ".parquet"):
+    if last not in _FORMATS or (packing and _FORMATS[last] in _OF_ARROW):
         found = f"{last}{'.' if packing else ''}{packing}" or "no ending"
         raise BadSource(
             f"{os.fspath(path)}: expected a file to write that ends in .jsonl, .csv or .tsv (then .gz or .zst, to pack "
-            f"it) or in .parquet, got {found}",
+            f"it) or in .parquet or .arrow, got {found}",
             "name a file with one of these endings",
         )
-    if last == ".parquet":
-        require("pyarrow", "data", "writing Parquet")
+    if _FORMATS[last] in _OF_ARROW:
+        require("pyarrow", "data", f"writing {last}")
     if packing == "zst":
         require("zstandard", "data", "writing .zst")
     return Target(Path(path), _FORMATS[last], packing)
@@ -152,14 +162,15 @@ def target_writer(
 ) -> Callable[[Path, Path], None] | None:
     """Return a function of (file of `encode_row` lines, new file) that writes the target; None if the lines are the target.
 
-    The function takes constant memory, and makes the same bytes of the same lines. Parquet alone keeps `metadata`.
+    The function takes constant memory, and makes the same bytes of the same lines. Parquet and Arrow alone keep `metadata`.
     """
     if target.format == "jsonl":
         if not target.packing:
             return None
         return lambda rows, new: _pack(rows, new, target.packing)
-    if target.format == "parquet":
-        return lambda rows, new: _parquet(rows, new, columns, metadata)
+    if target.format in _OF_ARROW:
+        file = ParquetFile if target.format == "parquet" else ArrowFile
+        return lambda rows, new: _of_arrow(rows, new, file, columns, metadata)
     return lambda rows, new: _delimited(
         rows, new, columns, "\t" if target.format == "tsv" else ",", target.packing
     )
@@ -243,17 +254,23 @@ def _cell(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-# --- parquet ----------------------------------------------------------------------------------------------
+# --- parquet and arrow ------------------------------------------------------------------------------------
 
 
 def parquet_metadata(metadata: Mapping[str, Any]) -> str:
-    """Return the metadata of `target_writer` as the text that a Parquet file keeps."""
+    """Return the metadata of `target_writer` as the text that a file of Parquet or Arrow keeps."""
     return json.dumps(_plain(dict(metadata)), ensure_ascii=False)
 
 
-def _parquet(rows: Path, new: Path, columns: Sequence[Column], metadata: Mapping[str, Any]) -> None:
+def _of_arrow(
+    rows: Path,
+    new: Path,
+    kind: type[ParquetFile] | type[ArrowFile],
+    columns: Sequence[Column],
+    metadata: Mapping[str, Any],
+) -> None:
     # Python opens the file, since the library takes no name that is not UTF-8.
-    with new.open("wb") as out, ParquetFile(out, columns, parquet_metadata(metadata)) as file:
+    with new.open("wb") as out, kind(out, columns, parquet_metadata(metadata)) as file:
         for group in _groups(rows):
             file.write({c.name: [_typed(row.get(c.name), c.kind) for row in group] for c in columns})
 

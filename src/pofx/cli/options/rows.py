@@ -69,6 +69,6 @@ def rows_out_option(unit: str) -> Callable[[F], F]:
         "--out",
         type=WrittenRows(beside=_rows_beside, finished=_rows_finished),
         metavar="FILE|DIR/",
-        help=f"With FILES: write one row per {unit} to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file, or "
+        help=f"With FILES: write one row per {unit} to a .csv, .tsv, .jsonl (also .gz, .zst), .parquet or .arrow file, or "
         "to parts in a directory, by several processes. The same command continues a run that was stopped.",
     )

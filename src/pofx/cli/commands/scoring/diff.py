@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     "--out",
     type=Written(),
     metavar="FILE",
-    help="Write a row for each text to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file.",
+    help="Write a row for each text to a .csv, .tsv, .jsonl (also .gz, .zst), .parquet or .arrow file.",
 )
 @layout_options
 @arguments.json_option

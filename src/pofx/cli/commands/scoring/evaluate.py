@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     "--out",
     type=Written(),
     metavar="FILE",
-    help="Write a row for each choice, or for each pair, to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file.",
+    help="Write a row for each choice, or for each pair, to a .csv, .tsv, .jsonl (also .gz, .zst), .parquet or .arrow file.",
 )
 @row_options
 @item_options

@@ -10,6 +10,7 @@ from pofx.cli.command import Command
 from pofx.cli.options import arguments
 from pofx.cli.options.layout import Layout, table_options
 from pofx.cli.options.numbers import Whole
+from pofx.cli.options.whole_tables import read_table
 
 if TYPE_CHECKING:
     from pofx.stimuli.predictive_power import PredictivePower
@@ -87,10 +88,9 @@ def command(
     pofx reading measured.csv --time RT --by subject
     pofx reading measured.csv --time RT --by subject,item
     """
-    from pofx.corpus.whole_table import read_whole_table
     from pofx.stimuli.predictive_power import predictive_power
 
-    table = read_whole_table(layout.records((file,), lambda bad: None))
+    table = read_table(file, layout)
     own = {"": surprisals} if surprisals else None
     by = [name for given in by_fields for name in ((given,) if given in table.names else given.split(","))]
     found = predictive_power(

@@ -14,6 +14,7 @@ from pofx.cli.options.model import ModelOptions
 from pofx.cli.options.named_models import several_models
 from pofx.cli.options.numbers import Whole
 from pofx.cli.options.pages import note_of
+from pofx.cli.options.whole_tables import read_table
 from pofx.cli.options.written import Verb, Written
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
     "--out",
     type=Written(),
     metavar="FILE",
-    help="Write the rows, with the further columns, to a .csv, .tsv, .jsonl (also .gz, .zst) or .parquet file.",
+    help="Write the rows, with the further columns, to a .csv, .tsv, .jsonl (also .gz, .zst), .parquet or .arrow file.",
 )
 @click.option(
     "--record",
@@ -216,17 +217,12 @@ def _read(
     given: str | None,
 ) -> tuple[WholeTable, StimulusFields]:
     """Return the table and its columns."""
-    from pofx.corpus.bad_rows import BadRow
-    from pofx.corpus.whole_table import read_whole_table
     from pofx.stimuli.stimulus_fields import find_fields
-
-    def ignore(bad: BadRow) -> None:
-        pass
 
     def text_of(names: Sequence[str]) -> str:
         return find_fields(names, word, items or None, order, given).word
 
-    table = read_whole_table(layout.records((file,), ignore), text_of)
+    table = read_table(file, layout, text_of)
     return table, find_fields(table.names, word, items or None, order, given)
 
 
@@ -252,10 +248,9 @@ def _rows_of_texts(file: str, layout: Layout, fields: StimulusFields) -> tuple[M
     Raises:
         BadSource: The table lacks a column.
     """
-    from pofx.corpus.whole_table import read_whole_table
     from pofx.errors import BadSource
 
-    table = read_whole_table(layout.records((file,), lambda bad: None))
+    table = read_table(file, layout)
     for name in (*fields.item, fields.word, *([fields.order] if fields.order else [])):
         if name not in table.names:
             raise BadSource(
