@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     "--out",
     type=Written(),
     metavar="FILE",
-    help="Write one row per document to a .csv, .tsv, .jsonl (also .gz, .zst), .parquet or .arrow file: of which document it "
-    "is a copy or a near copy, and whether it begins mid-way.",
+    help="Write one row per document to a .csv, .tsv, .jsonl (also .gz, .zst), .parquet or .arrow file: of which document "
+    "it is a copy or a near copy, and whether it begins mid-way.",
 )
 @click.option("--strict", is_flag=True, help="End with exit code 1 if a check failed.")
 @layout_options
