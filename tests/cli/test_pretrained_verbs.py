@@ -11,6 +11,7 @@ import pytest
 from command_line import Ran
 
 import pofx
+from pofx.models.pretrained.inference.quantized import can_quantize
 
 
 @pytest.mark.thorough
@@ -103,6 +104,10 @@ def test_the_options_of_a_pretrained_model(run: Callable[..., Ran], checkpoints:
     coarse, terms = nats("--dtype", "bfloat16")
     assert "bfloat16" in terms["dtype"]
     assert 0 < abs(coarse - whole) < 5
+    if can_quantize():
+        coarse, terms = nats("--dtype", "int8")
+        assert terms["dtype"].startswith("int8, ± ")
+        assert 0 < abs(coarse - whole) < 0.1
     cut, terms = nats("--context", "8", "--stride", "3")
     assert terms["window"].startswith("windows of 8 tokens, x0 at the front of each; the next begins 3 later")
     assert cut != whole

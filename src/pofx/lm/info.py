@@ -21,6 +21,7 @@ class Info:
         begin: The symbol x0, and how x0 is known.
         window: The rule for texts longer than `context`.
         dtype: The dtype of the arithmetic.
+        rounding: The measured average error of log p of a token by this dtype, nats; 0 where it was not measured.
         fingerprint: A name of weights and tokenizer, which does not cover x0 and the window rule; "" for none.
         positive: Whether no token ever has probability 0, as after a softmax; then no prefix is impossible.
         work: The approximate number of multiplications for a token; 0 where a token costs next to nothing.
@@ -38,6 +39,7 @@ class Info:
     begin: Begin = DECLARED
     window: WindowRule = WHOLE
     dtype: str = "float64"
+    rounding: float = 0.0
     fingerprint: str = ""
     positive: bool = False
     work: int = 0

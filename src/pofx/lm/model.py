@@ -98,8 +98,8 @@ class LM(Shown, ABC):
         vocab: The vocabulary: token ids, the bytes that each spells, and the id of EOS.
         context: The longest window in tokens, x0 counted as one; None, the default, for unbounded.
         begin: The symbol x0, and how x0 is known; by default declared by the author of the LM.
-        window, dtype, fingerprint, positive, work, memory, interval, leaks, fitted, engine: As in `Info`, each with a
-            default that is right for exact float64 arithmetic over whole prefixes.
+        window, dtype, rounding, fingerprint, positive, work, memory, interval, leaks, fitted, engine: As in `Info`, each
+            with a default that is right for exact float64 arithmetic over whole prefixes.
 
     Right: `class Coin(pofx.LM)` with `vocab`, `start` and `extend`, then `pofx.log_prob(Coin(), "abba")`.
     Wrong: `lm.context = 64` on an LM that somebody holds; `pofx.windowed(lm, 64)` makes another LM.
@@ -110,6 +110,7 @@ class LM(Shown, ABC):
     begin: Begin = Info.begin
     window: WindowRule = Info.window
     dtype: str = Info.dtype
+    rounding: float = Info.rounding
     fingerprint: str = Info.fingerprint
     positive: bool = Info.positive
     work: int = Info.work

@@ -265,6 +265,7 @@ def joint_info(lms: Sequence[LM]) -> Info:
         begin=joint_begin(lms),
         window=join_rules([lm.window for lm in lms], beyond=all(lm.window.beyond for lm in ruling)),
         dtype=" | ".join(dict.fromkeys(lm.dtype for lm in lms)),
+        rounding=max(lm.rounding for lm in lms),
         work=sum(lm.work for lm in lms),
         interval=any(lm.interval for lm in lms),
         leaks=any(lm.leaks for lm in lms),

@@ -6,9 +6,10 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
+from functools import partial
 from typing import Any
 
-from pofx.errors import BadValue, require
+from pofx.errors import Advice, BadValue, require
 from pofx.files import cache
 from pofx.models.pretrained.checkpoint.stages import Stage, StageListener
 
@@ -29,12 +30,14 @@ from pofx.models.pretrained.inference.context_length import context_length, has_
 from pofx.models.pretrained.inference.decoder import Decoder
 from pofx.models.pretrained.inference.head import Head
 from pofx.models.pretrained.inference.linear import release_freed_memory
+from pofx.models.pretrained.inference.quantized import can_quantize
 from pofx.models.pretrained.library.model import read_model
 from pofx.models.pretrained.library.reader import compare_with_library, make_reader
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.models.pretrained.probe import (
     BFLOAT16,
     DECODER,
+    INT8,
     LONG,
     SHORT,
     ProbeResult,
@@ -46,10 +49,13 @@ from pofx.models.pretrained.probe import (
     recall,
     remember,
 )
+from pofx.models.pretrained.rounding import known_or_measured
 from pofx.models.pretrained.vocabulary import read_vocab
 from pofx.models.threads import threads_for
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
+# The bound of the comparison with the library in each of these dtypes, nats a token.
+BOUNDS = {torch.float32: DECODER, torch.bfloat16: BFLOAT16, torch.int8: INT8}
 
 
 def read_pretrained(
@@ -69,19 +75,24 @@ def read_pretrained(
     Args:
         checkpoint: The checked files.
         end: A token in place of the EOS that the checkpoint declares; None for that EOS.
-        dtype: "float32" or "bfloat16", the type of matrix products.
+        dtype: "float32", "bfloat16" or "int8", the type of matrix products.
         budget: How many tokens a pass reads; None for the default.
         report: A function that is called with a stage and the fraction of the stage that is done.
         rope: "short" ends the context at the original length; "long" takes the long factors of `longrope` for all texts.
 
     Raises:
         BadSource: The weights are damaged, or the distribution of a token depends on later tokens.
+        BadValue: `dtype` is "int8", and the library computes, or the processor has no exact product of integers.
     """
     if dtype not in DTYPES:
         raise BadValue(
-            f"expected 'float32' or 'bfloat16', got {dtype!r}",
-            "write 'float32' or 'bfloat16'",
+            f"expected 'float32', 'bfloat16' or 'int8', got {dtype!r}",
+            "write 'float32', 'bfloat16' or 'int8'",
             argument="dtype",
+        )
+    if dtype == "int8" and not can_quantize():
+        raise _no_int8(
+            "a torch with exact products of integers by oneDNN", f"torch {torch.__version__} without"
         )
     if rope not in ("short", "long"):
         raise BadValue(
@@ -89,13 +100,32 @@ def read_pretrained(
         )
     request = _Request(checkpoint, dtype, report, rope)
     found: tuple[Body, Head, int | None] | None = _own_decoder(request)
+    if found is None and dtype == "int8":
+        kind = checkpoint.config["model_type"]
+        raise _no_int8(
+            "a model that pofx's own decoder reads", f"a model of type {kind} that transformers reads"
+        )
     if found is None:
         with quiet():
             found = _library_forward(request)
     body, head, context = found
     lm = PretrainedLM(body, head, read_vocab(checkpoint, head.size, end), context, dtype, budget)
     work = sum(math.prod(t.shape) for t in checkpoint.tensors.values())
-    return lm.with_info(fingerprint=request.fingerprint, work=work)
+    lm = lm.with_info(fingerprint=request.fingerprint, work=work)
+    if dtype != "int8":
+        return lm
+    assert isinstance(body, DecoderBody)  # noqa: S101  (ours: the library's forward was refused above)
+    fact = agreement(request.fingerprint, body.decoder.shape, dtype)
+    plain = partial(read_pretrained, checkpoint, end, "float32", budget, report, rope)
+    return lm.with_info(rounding=known_or_measured(fact, lm, plain).mean)
+
+
+def _no_int8(expected: str, got: str) -> BadValue:
+    return BadValue(
+        f"expected {expected} for int8, got {got}",
+        Advice("use float32", "dtype='float32'", "--dtype float32"),
+        argument="dtype",
+    )
 
 
 def distribution_fingerprint(checkpoint: Checkpoint, rope: str) -> str:
@@ -164,7 +194,7 @@ def _own_decoder(request: _Request) -> tuple[Body, Head, int] | None:
     if not _same(
         checkpoint,
         largest_difference(read_probe(*made, ids), known.logp),
-        DECODER if first == torch.float32 else BFLOAT16,
+        BOUNDS[first],
     ):
         return None
     if not before:
@@ -188,7 +218,9 @@ def _made(
             rows = RowFile(checkpoint.tensors[names.head])
             bias = None if names.head_bias is None else weights[names.head_bias].float()
             matrix = weights[names.head]
-            head = Head(matrix, bias, shape.final_cap, shape.logit_scale, dtype, rows)
+            # The head stays in float32, since its error would be an error of log p without anything after it.
+            of_head = torch.float32 if dtype == torch.int8 else dtype
+            head = Head(matrix, bias, shape.final_cap, shape.logit_scale, of_head, rows)
             del matrix
             embed = rows if names.head == names.embed else RowFile(checkpoint.tensors[names.embed])
             decoder = Decoder(shape, weights, names.base, embed, dtype)

@@ -43,6 +43,8 @@ AHEAD = 1e-3
 # The bound for pofx's decoder in bfloat16 against float32, which differ by 0.12 nats a token on average, and by up to 2. The
 # decoder in float32 was compared before.
 BFLOAT16 = 2.0
+# The bound for pofx's decoder in integers against float32.
+INT8 = 0.2
 SHORT, FAR, LONG = 24, 300, 1024
 _MOST_MEMORY = 1 << 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -30,7 +31,7 @@ class Terms:
         tokens: Length of the text, tokens; EOS is not counted.
         bytes: Length of the text, bytes.
         window: The rule for texts longer than the context.
-        dtype: The type of the numbers that the model computes with.
+        dtype: The type of the numbers that the model computes with, and the measured error of a token for int8.
         kind: "exact"; "canonical" for log p of the spelling of `encode`, a lower bound of log p of the text; "interval"
             for log p of some spellings, with bounds; "class", see `unknown`; "lower" or "estimate" for results of
             `marginal`.
@@ -118,11 +119,19 @@ def terms(lm: LM, tokens: int, n_bytes: int, given_bytes: int, end: bool, leak: 
         tokens=tokens,
         bytes=n_bytes,
         window=str(lm.window),
-        dtype=lm.dtype,
+        dtype=_arithmetic(lm),
         kind="interval" if lm.interval else "exact" if lm.vocab.unambiguous else "canonical",
         leak=leak,
         boundary="" if given_bytes == 0 or lm.vocab.unambiguous else "token",
     )
+
+
+def _arithmetic(lm: LM) -> str:
+    """Return the dtype, and its measured error, rounded up to one digit."""
+    if not lm.rounding:
+        return lm.dtype
+    unit = 10.0 ** math.floor(math.log10(lm.rounding))
+    return f"{lm.dtype}, ± {math.ceil(lm.rounding / unit - 1e-9) * unit:.1g} nats a token"
 
 
 def terms_given_ids(lm: LM, terms: Terms, prefix: Prefix) -> Terms:

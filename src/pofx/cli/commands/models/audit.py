@@ -172,8 +172,8 @@ def _working(what: str) -> AbstractContextManager[Any]:
 
 
 def _coarse(options: ModelOptions, name: str) -> LM | None:
-    """Return the same model in bfloat16, to measure the effect of rounding; None where bfloat16 itself is audited."""
-    if options.dtype == "bfloat16":
+    """Return the same model in bfloat16, to measure the effect of rounding; None where the model is not in float32."""
+    if options.dtype != "float32":
         return None
     return _note_marks_in([], replace(options, dtype="bfloat16").load(name))
 

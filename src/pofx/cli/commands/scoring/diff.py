@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dtype",
     "dtypes",
-    type=click.Choice(["float32", "bfloat16"]),
+    type=click.Choice(["float32", "bfloat16", "int8"]),
     multiple=True,
     help="The dtype of pretrained weights: once for both models, or once for each; float32 by default.",
 )

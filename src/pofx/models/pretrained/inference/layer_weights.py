@@ -27,6 +27,7 @@ from pofx.models.pretrained.inference.layout import (
 from pofx.models.pretrained.inference.linear import Linear, release_freed_memory
 from pofx.models.pretrained.inference.mlp import Mlp
 from pofx.models.pretrained.inference.norms import StateNorm
+from pofx.models.pretrained.inference.quantized import make_linear
 from pofx.models.pretrained.inference.scores import ScoreRule
 
 _LATENT_EPS = 1e-6  # the library's ε of the norms of latents, whatever the config says
@@ -244,7 +245,7 @@ class LayerWeights:
         matrix, bias = matrices[e], None if biases is None else biases[e].float()
         if order is not None:
             matrix, bias = order(matrix), None if bias is None else order(bias)
-        return Linear(matrix.contiguous(), bias, self.dtype)
+        return make_linear(matrix.contiguous(), bias, self.dtype)
 
     def _matrix(self, name: str) -> Tensor:
         found = self.weights[f"{self.base}{name}.weight"]
@@ -260,7 +261,9 @@ class LayerWeights:
             bias = torch.cat(
                 [torch.zeros(len(p)) if b is None else b.float() for p, b in zip(parts, biases, strict=True)]
             )
-        return Linear(self._stacked(parts) if len(parts) > 1 else parts[0].contiguous(), bias, self.dtype)
+        return make_linear(
+            self._stacked(parts) if len(parts) > 1 else parts[0].contiguous(), bias, self.dtype
+        )
 
     def _stacked(self, parts: list[Tensor]) -> Tensor:
         """Stack matrices in a buffer that the next call overwrites, since new buffers left 112 MB of holes."""
