@@ -199,3 +199,17 @@ def test_only_a_mixing_model_learns(lm: AdaptiveMixingLM) -> None:
         with pytest.raises(BadValue, match="mixing model"):
             pofx.adapt(other)
     assert pofx.adapt(lm.frozen).info.window != lm.frozen.info.window
+
+
+def test_a_text_that_needs_more_room_has_the_numbers_of_a_copy_that_had_the_room(frozen: MixingLM) -> None:
+    rng = np.random.default_rng(1)
+    text, longer = ([*rng.integers(97, 100, n).tolist(), END] for n in (5_000, 20_000))
+    first, second = pofx.adapt(frozen), pofx.adapt(frozen)
+    second.forward([longer])
+    whole = second.forward([text]).logp[0]
+    assert np.array_equal(first.forward([text]).logp[0], whole)
+    third = pofx.adapt(frozen)
+    state = third.extend(third.start(1), [text[:4_000]])
+    assert state.logp[0, text[4_000]] == whole[4_000]
+    behind = third.extend(state, [text[4_000:4_600]]), second.extend(second.start(1), [text[:4_600]])
+    assert np.array_equal(behind[0].logp, behind[1].logp)

@@ -31,7 +31,7 @@ class WorkingCopy:
         self._learned = learned
         self._memory = np.array(learned.memory)
         self._seen = read_only(self._memory)
-        self._text, self._readable = self._with_room(len(learned.text) + 4096, learned.text)
+        self._text, self._readable = _with_room(len(learned.text) + 4096, learned.text)
         lines = learned.layout.size // LINE
         self._changed = np.zeros(lines, dtype=np.bool_)
         self._lines, self._noted = np.empty(lines, dtype=np.int64), np.zeros(1, dtype=np.int64)
@@ -58,7 +58,7 @@ class WorkingCopy:
         assert before is not None  # noqa: S101  (ours: a caller goes to a prefix first)
         at, known = self._learned.layout, len(self._learned.text) + len(before)
         if known + len(symbols) > len(self._text):
-            self._text, self._readable = self._with_room(2 * (known + len(symbols)), self._text[:known])
+            self._text, self._readable = _with_room(2 * (known + len(symbols)), self._text[:known])
         p = np.empty(len(symbols))
         for lo in range(0, len(symbols), PIECE):
             piece = symbols[lo : lo + PIECE]
@@ -92,8 +92,9 @@ class WorkingCopy:
         following.restore(self._memory, frozen, at, self._changed, self._lines, self._noted)
         self._history, self._prefix = start_history(), b""
 
-    def _with_room(self, size: int, text: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return an array of `size` bytes that begins with a text, and the same array as one that cannot be written."""
-        room = np.zeros(size, dtype=np.uint8)
-        room[: len(text)] = text
-        return room, read_only(room)
+
+def _with_room(size: int, text: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return an array of `size` bytes that begins with a text, and the same array as one that cannot be written."""
+    room = np.zeros(size, dtype=np.uint8)
+    room[: len(text)] = text
+    return room, read_only(room)
