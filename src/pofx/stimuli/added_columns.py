@@ -36,6 +36,7 @@ def added_columns(
     measured: Mapping[str, Sequence[MeasuredText | PofxError]],
     previous: int,
     frequencies: WordFrequencies | None = None,
+    drawn: bool = False,
 ) -> tuple[TableColumn, ...]:
     """Return the columns that the numbers of all regions make.
 
@@ -45,6 +46,7 @@ def added_columns(
         measured: The numbers of the texts, by the name of the model.
         previous: The number of regions before whose surprisal, length and frequency each row repeats.
         frequencies: The frequencies of words; None for no column of frequencies.
+        drawn: Whether the entropy of the next word was estimated.
 
     Returns:
         The columns, each with a cell for each row; None in rows without a region.
@@ -77,6 +79,10 @@ def added_columns(
         cells = [_cells(m, len(t.regions)) for t, m in zip(texts, found)]
         for at, (name, kind) in enumerate(_OF_A_MODEL):
             columns.append(spread(lead + name, kind, [[c[at] for c in text] for text in cells]))
+        if drawn:
+            estimates = [_estimates(m, len(t.regions)) for t, m in zip(texts, found)]
+            for at, name in enumerate(("word_entropy_nats", "word_entropy_error_nats")):
+                columns.append(spread(lead + name, "float", [[c[at] for c in text] for text in estimates]))
         nats = [[c[0] for c in text] for text in cells]
         columns += [
             spread(f"{lead}previous_{k}_surprisal_nats", "float", [_shifted(c, k) for c in nats])
@@ -119,6 +125,14 @@ def _cells(found: MeasuredText | PofxError, n: int) -> list[tuple[Any, ...]]:
         return [(*[None] * (len(_OF_A_MODEL) - 1), " ".join(str(found).split()))] * n
     sums = accumulate(r.surprisal for r in found.regions)
     return [_row(r, s) for r, s in zip(found.regions, sums)]
+
+
+def _estimates(found: MeasuredText | PofxError, n: int) -> list[tuple[float | None, float | None]]:
+    """Return the entropy of the next word before each region, and its standard error."""
+    if isinstance(found, PofxError):
+        return [(None, None)] * n
+    own = [r.word_entropy for r in found.regions]
+    return [(None, None) if e is None else (e.value, e.error) for e in own]
 
 
 def _row(r: Region, cumulative: float) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from pofx.queries.scoring.stream import block_size, blocks
 from pofx.queries.scoring.terms import Terms
 from pofx.queries.segmentation.word_rule import WordRule
 from pofx.queries.words.boundaries import BoundaryTokens
+from pofx.queries.words.word_entropy import WordEntropy, next_word_entropy
 from pofx.queries.words.word_surprisals import bounded_surprisals
 from pofx.queries.words.words import MeasuredWords, measure_words, no_end_error
 from pofx.stimuli.stimulus_texts import StimulusText
@@ -38,6 +39,8 @@ class Region:
         shared: Whether a token spells characters of this region and of another one.
         tokens: The number of tokens that begin in the region or in the space before it.
         seen: The effective context of the first of these tokens, tokens.
+        word_entropy: An estimate of the entropy of the next word after the region before, nats; None where it was not asked
+            for, and where no boundary was counted before the region.
     """
 
     surprisal: float
@@ -49,6 +52,7 @@ class Region:
     shared: bool
     tokens: int
     seen: int
+    word_entropy: WordEntropy | None = None
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,16 @@ class MeasuredText:
     terms: Terms
 
 
-def measure_regions(lm: LM, texts: Sequence[StimulusText]) -> list[MeasuredText | PofxError]:
+def measure_regions(
+    lm: LM, texts: Sequence[StimulusText], draws: int = 0, seed: int = 0
+) -> list[MeasuredText | PofxError]:
     """Compute the numbers of all regions of texts.
 
     Args:
         lm: The model.
         texts: The texts.
+        draws: The number of words that are drawn for the entropy of each next word; 0 for no such entropy.
+        seed: The seed of the draws.
 
     Returns:
         The numbers of each text, in order, or the error of the text.
@@ -91,7 +99,10 @@ def measure_regions(lm: LM, texts: Sequence[StimulusText]) -> list[MeasuredText 
 
         def answer(some: Sequence[str | bytes], given: Sequence[str | bytes]) -> list[MeasuredText]:
             regions = [own[both] for both in zip(some, given)]  # noqa: B023  (called within this turn of the loop)
-            return [_regions(m) for m in measure_words(lm, boundaries, some, given, regions)]
+            measured = measure_words(lm, boundaries, some, given, regions)
+            if not draws:
+                return [_regions(m, []) for m in measured]
+            return [_regions(m, _word_entropies(lm, boundaries, m, draws, seed)) for m in measured]
 
         for block in blocks(layer, _question, block_size(lm)):
             found.update(zip(block.items, block.answers(answer)))
@@ -120,7 +131,32 @@ def _layers(texts: Sequence[StimulusText]) -> list[list[StimulusText]]:
     return layers
 
 
-def _regions(of: MeasuredWords) -> MeasuredText:
+def _word_entropies(
+    lm: LM, boundaries: BoundaryTokens, of: MeasuredWords, draws: int, seed: int
+) -> list[WordEntropy | None]:
+    """Return the entropy of the next word before each word of the text; None where no boundary was counted there."""
+    place = of.place
+    words = of.words()
+    prefix = lm.vocab.encode_array(of.given)
+    state, read = lm.start(1), 0
+    ids = np.concatenate([prefix, place.ids]).astype(np.int64)
+    out: list[WordEntropy | None] = []
+    for k in range(len(words)):
+        end = int(place.byte_spans[k - 1, 1]) if k else 0
+        at = int(np.searchsorted(place.starts, end)) if k else 0
+        known = k == 0 or (place.starts[place.at[k - 1]] >= end and words[k - 1].bounded)
+        upto = len(prefix) + at
+        if not known:
+            out.append(None)
+            continue
+        if upto > read:
+            state, read = lm.extend(state, ids[None, read:upto]), upto
+        rng = np.random.default_rng([seed, k])
+        out.append(next_word_entropy(lm, boundaries, state, k > 0, draws, rng))
+    return out
+
+
+def _regions(of: MeasuredWords, entropies: Sequence[WordEntropy | None]) -> MeasuredText:
     """Compute the regions of one text; what the chain rule counts between two regions belongs to the later one."""
     place = of.place
     words = of.words()
@@ -148,6 +184,7 @@ def _regions(of: MeasuredWords) -> MeasuredText:
                 bool(shared[k]),
                 word.tokens,
                 word.seen,
+                entropies[k] if entropies else None,
             )
         )
     return MeasuredText(tuple(out), of.total, of.terms)

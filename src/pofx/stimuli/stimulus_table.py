@@ -75,6 +75,8 @@ def measure_stimuli(
     previous: int = 0,
     frequencies: Iterable[str] | None = None,
     texts: Any = None,
+    word_draws: int = 0,
+    seed: int = 0,
 ) -> StimulusTable:
     """Compute the surprisal of the word, or region, in each row of a stimulus table.
 
@@ -100,6 +102,9 @@ def measure_stimuli(
             column.
         texts: A table with every word of the texts, in columns of the same names, where `table` lacks words. It needs
             places. None where `table` has all words.
+        word_draws: The number of words that are drawn before each region, for an estimate of the entropy of the next word
+            (`word_entropy_nats`); 0 for no such column.
+        seed: The seed of the draws.
 
     Returns:
         The rows with further columns; see [stimuli](stimuli.md). A text without numbers has nulls and an `error`.
@@ -115,6 +120,9 @@ def measure_stimuli(
     conditions of an item are different sentences.
     """
     check_whole_number("previous", previous, 0, MOST_BEFORE, advice="name fewer regions")
+    check_whole_number("seed", seed)
+    if word_draws != 0:
+        check_whole_number("word_draws", word_draws, 2, advice="draw at least two words, or 0 for none")
     check_bool("attach", attach)
     if isinstance(frequencies, str):
         raise BadValue("expected a list of documents, got one text", "write a list", argument="frequencies")
@@ -129,8 +137,8 @@ def measure_stimuli(
         warnings.warn(f"texts: {told}; pass a table of the texts (texts=…)", UserWarning, stacklevel=2)
     lms = dict(models) if isinstance(models, Mapping) else {"": models}
     known = None if frequencies is None else WordFrequencies.of(frequencies)
-    measured = {name: tuple(measure_regions(lm, read)) for name, lm in lms.items()}
-    columns = added_columns(len(rows), read, measured, previous, known)
+    measured = {name: tuple(measure_regions(lm, read, word_draws, seed)) for name, lm in lms.items()}
+    columns = added_columns(len(rows), read, measured, previous, known, word_draws > 0)
     return StimulusTable(source, columns, tuple(read), measured, renamed_columns(names, columns))
 
 

@@ -84,6 +84,21 @@ if TYPE_CHECKING:
     help="Count the words of this corpus (repeatable), for a column log_frequency.",
 )
 @click.option(
+    "--entropy",
+    type=click.Choice(["token", "words"]),
+    default="token",
+    show_default=True,
+    help="words: also estimate the entropy of the next word before each region, with its error, by draws of words.",
+)
+@click.option(
+    "--draws",
+    type=Whole(2),
+    default=100,
+    show_default=True,
+    help="With --entropy words: draw so many words before each region.",
+)
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="The seed of the draws.")
+@click.option(
     "-o",
     "--out",
     type=Written(),
@@ -126,6 +141,9 @@ def command(
     given_field: str | None,
     previous: int,
     frequency_files: tuple[str, ...],
+    entropy: str,
+    draws: int,
+    seed: int,
     out: str | None,
     record: str | None,
     condition_field: str | None,
@@ -180,15 +198,16 @@ def command(
     if not attach and join:
         warn_of_punctuation(texts)
     known = WordFrequencies.of(documents(*frequency_files)) if frequency_files else None
+    word_draws = draws if entropy == "words" else 0
     measured: dict[str, tuple[MeasuredText | PofxError, ...]] = {}
     notes: dict[str, ModelNote] = {}
     for name, options in models.items():
         lm = options.load() if len(models) == 1 else options.load_with_stand_ins()
-        measured[name] = tuple(measure_regions(lm, texts))
+        measured[name] = tuple(measure_regions(lm, texts, word_draws, seed))
         if html_path is not None:
             notes[name] = note_of(options.name, lm)
         del lm  # the next model may need its room
-    columns = added_columns(len(table.rows), texts, measured, previous, known)
+    columns = added_columns(len(table.rows), texts, measured, previous, known, word_draws > 0)
     found = StimulusTable(table.rows, columns, tuple(texts), measured, renamed_columns(table.names, columns))
     about = about_stimuli(file, fields, found, {n: o.name for n, o in models.items()})
     give_rows(table, found, out, as_json, about, quiet)
