@@ -107,7 +107,8 @@ def _entropies(p: Floats, whole: NDArray[np.bool_], ends: NDArray[np.bool_]) -> 
     merged = logs[:, ~ends].sum(axis=1) - np.where(
         mass > 0, mass * np.log(np.where(mass > 0, mass, 1.0)), 0.0
     )
-    return np.where(whole, merged, out)
+    found: Floats = np.where(whole, merged, out)
+    return found
 
 
 def _word(data: bytes) -> str:
