@@ -50,8 +50,11 @@ def log_probs(lm: LM, texts: Sequence[str | bytes]) -> NDArray[np.float64]:
         raise refuse_complete()
     if not has_totals(lm):
         return np.array([s.total for s in score(lm, texts)], dtype=np.float64)
-    sizes = [len(t) if isinstance(t, str | bytes) else 0 for t in texts]
-    stretch = (np.cumsum(sizes, dtype=np.int64) - sizes) // CHARACTERS
+    try:
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    except TypeError:  # no text, which the vocabulary refuses
+        sizes = np.zeros(len(texts), dtype=np.int64)
+    stretch = (np.cumsum(sizes) - sizes) // CHARACTERS
     cuts = [0, *(np.flatnonzero(np.diff(stretch)) + 1).tolist(), len(texts)]
     parts = [log_prob_totals(lm, texts[lo:hi]) for lo, hi in pairwise(cuts)]
     return np.concatenate(parts)
