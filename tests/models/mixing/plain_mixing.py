@@ -78,13 +78,14 @@ class Reader:
     length: int = 0
 
     def keys(self) -> list[int]:
-        """One number a context: orders 1 to 6, word, two words, sparse, column."""
+        """One number a context: orders 1 to 6, word, two words, sparse, column, word before."""
         number = int.from_bytes(bytes(self.last))
         raw = [number % 256**n for n in range(1, 7)]
         raw.append(self.word * 0x2F0B4C47 + self.last[-1])
         raw.append(self.word * 0x2F0B4C47 + self.before * 0x9E3779B1 + 1)
         raw.append(number % 2**24 - self.last[-1])
         raw.append(min(self.column, 255) * 0x10001 + self.opening * 0x3D4D51CB + (self.last[-1] << 32))
+        raw.append(self.before * 0x9E3779B1 + number % 2**16 * 77)
         return [(key + (i + 1) * SEEDS[1]) * SEEDS[0] % WORD for i, key in enumerate(raw)]
 
     def strength(self) -> int:
@@ -116,6 +117,7 @@ class Decision:
     inputs: list[int]
     rows: list[tuple[int, ...]]
     odds: list[int]
+    mixer: tuple[int, int, bool]
     mixed: int
     near: list[tuple[int, int, int]]
     foreseen: bool
@@ -137,7 +139,7 @@ class PlainMixing:
         self.matched: dict[int, tuple[int, int]] = {}
         self.ended: dict[int, tuple[int, int]] = {}
         self.weights: dict[tuple[int, ...], list[int]] = {}
-        self.final: dict[int, list[int]] = {}
+        self.final: dict[tuple[int, int, bool], list[int]] = {}
         self.refined: dict[tuple[int, int, int], int] = {}
         self.latest: dict[int, int] = {}
         self.text: list[int] = []
@@ -150,7 +152,7 @@ class PlainMixing:
         return self.maps.get((i, bits), (65536 * (2 * ones + 1) // (2 * (zeros + ones) + 2) << 4, 0))
 
     def refining(self, which: int, row: int, place: int) -> int:
-        return self.refined.get((which, row, place), SQUASH[min(128 * place, 4095)])
+        return self.refined.get((which, row, place), SQUASH[min((4096 * place + 15) // 31, 4095)])
 
     def lookup(self, i: int, key: int) -> tuple[int, int]:
         key ^= key >> 29
@@ -182,13 +184,13 @@ class PlainMixing:
         top = 16 | byte >> 4
         lower = [self.lookup(i, (key ^ top) * SEEDS[0] % WORD) for i, key in enumerate(keys)]
         where = upper + lower
-        owned = [self.owned(j % 10, *w) for j, w in enumerate(where)]
-        return [self.decision(reader, byte, b, owned[10 * (b // 4) :][:10]) for b in range(8)], where
+        owned = [self.owned(j % 11, *w) for j, w in enumerate(where)]
+        return [self.decision(reader, byte, b, owned[11 * (b // 4) :][:11]) for b in range(8)], where
 
     def decision(self, reader: Reader, byte: int, b: int, owned: list[Slot | None]) -> Decision:
         node = (256 | byte) >> (8 - b)
         inner = inner_of(byte, b)
-        inputs, seen = [], 0
+        inputs, seen, counts = [], 0, [0] * len(owned)
         for i, slot in enumerate(owned):
             cell = slot.nodes[inner] if slot else Cell()
             if cell.bits == 0:
@@ -197,6 +199,7 @@ class PlainMixing:
             p = self.map_of(i, cell.bits)[0]
             inputs += [STRETCH[p >> 10], STRETCH[cell.mean >> 4], ((p >> 4) - 131072) >> 7]
             seen = i + 1 if i < 6 else seen
+            counts[i] = cell.n if cell.n < 2 else 2 if cell.n < 4 else 3
         inputs.append(STRETCH[self.order0.get(node, 32768) >> 4])
         expected = self.text[reader.place] | 256 if reader.length else 0
         foreseen, length, strength = bool(expected) and expected >> (8 - b) == node, 0, reader.strength()
@@ -209,10 +212,11 @@ class PlainMixing:
             inputs += [0, 0]
         inputs.append(256)
         c1, c2 = reader.last[-1], reader.last[-2] * 256 + reader.last[-1]
-        rows: list[tuple[int, ...]] = [(0, node), (1, length, seen, b), (2, c1)]
+        rows: list[tuple[int, ...]] = [(0, node), (1, length, seen, b), (2, c1), (3, *counts[2:6])]
+        mixer = b, seen, foreseen
         odds = [within(sum(x * w for x, w in zip(inputs, self.row(row))) >> 16) for row in rows]
-        mixed = within(sum(d * u for d, u in zip(odds, self.finals(c1))) >> 16)
-        place, part = divmod(mixed + 2048, 128)
+        mixed = within(sum(d * u for d, u in zip(odds, self.finals(mixer))) >> 16)
+        place, part = divmod((mixed + 2048) * 31 // 32, 128)
         tables = (c1 * 256 + node) % 2**self.fine, ((c2 * 256 + node) * 0x2F0B4C47 >> 13) % 2**self.fine
         refined = [
             (self.refining(k, row, place) * (128 - part) + self.refining(k, row, place + 1) * part) >> 7
@@ -220,13 +224,13 @@ class PlainMixing:
         ]
         q = (sigma(mixed) + refined[0] + 2 * refined[1] + 2) >> 2
         near = [(k, row, place + part // 64) for k, row in enumerate(tables)]
-        return Decision(node, inputs, rows, odds, mixed, near, foreseen, min(max(q, 32), 65504))
+        return Decision(node, inputs, rows, odds, mixer, mixed, near, foreseen, min(max(q, 32), 65504))
 
     def row(self, row: tuple[int, ...]) -> list[int]:
-        return self.weights.setdefault(row, [9000] * 34)
+        return self.weights.setdefault(row, [9000] * 37)
 
-    def finals(self, c1: int) -> list[int]:
-        return self.final.setdefault(c1, [65536 // 3] * 3)
+    def finals(self, mixer: tuple[int, int, bool]) -> list[int]:
+        return self.final.setdefault(mixer, [65536 // 4] * 4)
 
     def ends(self, reader: Reader) -> int:
         return min(max(self.ended.get(reader.last[-1], (32768, 0))[0], 32), 65504)
@@ -287,17 +291,17 @@ class PlainMixing:
         where: list[tuple[int, int]],
     ) -> None:
         expected = self.text[reader.place] | 256 if reader.length else 0
-        owned = [self.owned(j % 10, *w) for j, w in enumerate(where)]
+        owned = [self.owned(j % 11, *w) for j, w in enumerate(where)]
         for b, decision in enumerate(decisions):
             y = byte >> (7 - b) & 1
-            self.learn_weights(reader, decision, y)
+            self.learn_weights(decision, y)
             for near in decision.near:
                 found = self.refining(*near)
-                self.refined[near] = found + ((65535 * y - found) >> 6)
+                self.refined[near] = found + ((65535 * y - found) >> 7)
             found = self.order0.get(decision.node, 32768)
-            self.order0[decision.node] = found + ((65535 * y - found) >> 5)
-            for i in range(10):
-                j = 10 * (b // 4) + i
+            self.order0[decision.node] = found + ((65535 * y - found) >> 9)
+            for i in range(11):
+                j = 11 * (b // 4) + i
                 slot = owned[j] = owned[j] or self.claim(i, *where[j])
                 self.learn_cell(i, slot.nodes[inner_of(byte, b)], y)
             if decision.foreseen:
@@ -308,13 +312,13 @@ class PlainMixing:
             mean, n = self.ended.get(reader.last[-1], (32768, 0))
             self.ended[reader.last[-1]] = moved(mean, n, symbol == EOS), min(n + 1, 255)
 
-    def learn_weights(self, reader: Reader, decision: Decision, y: int) -> None:
-        final = self.finals(reader.last[-1])
+    def learn_weights(self, decision: Decision, y: int) -> None:
+        final = self.finals(decision.mixer)
         for s, (row, d) in enumerate(zip(decision.rows, decision.odds)):
             final[s] += (d * (65536 * y - sigma(decision.mixed)) + 2**17) >> 18
             weights, error = self.row(row), 65536 * y - sigma(d)
             for k, x in enumerate(decision.inputs):
-                weights[k] += (x * error * 2 + 2**17) >> 18
+                weights[k] += (x * error + 2**17) >> 18
 
     def learn_cell(self, i: int, cell: Cell, y: int) -> None:
         if cell.bits:

@@ -109,8 +109,8 @@ def test_draws_agree_with_the_distribution(lm: MixingLM) -> None:
     p = np.exp(lm.start(1).logp[0])
     ids = [min(ord(d.text[0]), 255) if d.text else 256 for d in drawn]
     found = np.bincount(ids, minlength=257)
-    likely = (p > 0.01) & ~np.isin(np.arange(257), range(128, 256))  # a stray byte is shown as U+FFFD
-    assert likely.sum() > 3
+    likely = (p > 0.004) & ~np.isin(np.arange(257), range(128, 256))  # a stray byte is shown as U+FFFD
+    assert likely.sum() > 2
     assert np.all(np.abs(found - n * p)[likely] < 5 * np.sqrt(n * p * (1 - p))[likely])
 
 

@@ -14,7 +14,7 @@ from pofx.models.mixing.compiled import compiled
 # match, the number of bytes since the line began, the first bytes of the line.
 LAST, WORD, BEFORE, PLACE, MATCH, COLUMN, OPENING, COLUMNS = range(8)
 
-CONTEXTS = 10
+CONTEXTS = 11
 END = 256  # the symbol EOS, which is spelled by the decisions of byte 255 and one more
 
 _K = np.uint64(0x9E3779B97F4A7C15)
@@ -43,6 +43,7 @@ def hashes(history, out):
         + history[OPENING] * np.uint64(0x3D4D51CB)
         + ((last & np.uint64(0xFF)) << np.uint64(32))
     )
+    out[10] = before * np.uint64(0x9E3779B1) + (last & np.uint64(0xFFFF)) * np.uint64(77)
     for i in range(CONTEXTS):
         out[i] = (out[i] + np.uint64(i + 1) * _APART) * _K
 

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from pofx.algorithms.coding.adaptive_tables import Tables
 from pofx.models.mixing.contexts import CONTEXTS
-from pofx.models.mixing.deciding import INPUTS, ROWS, SETS
+from pofx.models.mixing.deciding import FINALS, INPUTS, LINE, ROWS, SETS, STEPS
 
-LINE = 16  # 16 integers of 32 bits are one line of a processor's cache
 LEAST_BITS, MOST_BITS = 6, 22
 
-# The first weight of each input, in 65,536ths: the log odds of ten contexts, three each, add up to about the right size.
+# The first weight of each input, in 65,536ths: the log odds of eleven contexts, three each, add up to about the right size.
 _WEIGHT = 9000
 
 
@@ -59,8 +58,8 @@ def layout(bits: int) -> Layout:
     ended = matched + 64
     weights = ended + 256
     final = weights + ROWS * INPUTS
-    refined = final + 256 * LINE
-    latest = refined + 2 * (33 << fine)
+    refined = final + FINALS * LINE
+    latest = refined + 2 * (LINE << fine)
     return Layout(
         bits,
         recent,
@@ -87,7 +86,7 @@ def layout_for(length: int, memory: int) -> Layout:
 
 def fresh(at: Layout, tables: Tables) -> NDArray[np.int32]:
     """Return the memory before the first byte."""
-    memory = np.zeros(at.size, dtype=np.int32)
+    memory = _aligned(at.size)
     first = (tables.first.astype(np.int64) << 14).astype(np.uint32)
     memory[at.maps : at.order0] = np.tile(first.view(np.int32), CONTEXTS)
     memory[at.order0 : at.matched] = 32768
@@ -95,7 +94,13 @@ def fresh(at: Layout, tables: Tables) -> NDArray[np.int32]:
     memory[at.ended : at.weights] = 32768 << 8
     memory[at.weights : at.final] = _WEIGHT
     memory[at.final : at.refined] = 65536 // SETS
-    memory[at.refined : at.latest] = np.tile(
-        tables.squash[np.minimum(128 * np.arange(33), 4095)], 2 << at.fine
-    )
+    centre = np.minimum((4096 * np.arange(2 * LINE) + STEPS // 2) // STEPS, 4095)
+    pairs = tables.squash[centre].astype(np.int64).reshape(LINE, 2) @ [1, 1 << 16]
+    memory[at.refined : at.latest] = np.tile(pairs.astype(np.uint32).view(np.int32), 2 << at.fine)
     return memory
+
+
+def _aligned(size: int) -> NDArray[np.int32]:
+    """Return zeros that begin with a line of the cache, so that a slot does not lie in two lines."""
+    room = np.zeros(size + LINE, dtype=np.int32)
+    return room[-room.ctypes.data % (4 * LINE) // 4 :][:size]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pofx.models.mixing import following, reading
 from pofx.models.mixing.contexts import END
-from pofx.models.mixing.layout import LINE
+from pofx.models.mixing.deciding import LINE
 from pofx.models.mixing.learned import EVERY, PIECE, Learned, Symbols, number_tables, read_only, start_history
 
 
