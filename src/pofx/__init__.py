@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from pofx.evaluation.choices import evaluate_choices
     from pofx.evaluation.comparison import Comparison, compare
     from pofx.evaluation.items import ChoiceItem, Pair
+    from pofx.evaluation.lm_eval.group import GroupReport, TaskGroup, evaluate_group
+    from pofx.evaluation.lm_eval.group_file import read_group
     from pofx.evaluation.lm_eval.prompts import read_task
     from pofx.evaluation.lm_eval.report import TaskReport, evaluate_task
     from pofx.evaluation.pairs import PairReport, evaluate_pairs
@@ -106,6 +108,8 @@ _HOMES = {
     "evaluation.choices": "evaluate_choices",
     "evaluation.comparison": "Comparison compare",
     "evaluation.items": "ChoiceItem Pair",
+    "evaluation.lm_eval.group": "GroupReport TaskGroup evaluate_group",
+    "evaluation.lm_eval.group_file": "read_group",
     "evaluation.lm_eval.prompts": "read_task",
     "evaluation.lm_eval.report": "TaskReport evaluate_task",
     "evaluation.pairs": "PairReport evaluate_pairs",
@@ -185,9 +189,13 @@ __all__ = [  # noqa: RUF022  (in the order of the table above)
     "cross_fit",
     "ChoiceReport",
     "TaskReport",
+    "TaskGroup",
+    "GroupReport",
     "evaluate_choices",
     "evaluate_task",
+    "evaluate_group",
     "read_task",
+    "read_group",
     "Comparison",
     "compare",
     "ChoiceItem",

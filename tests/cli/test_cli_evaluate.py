@@ -198,3 +198,27 @@ def test_refusals_say_what_to_do(
     assert ran.code == 2
     assert said in ran.err
     assert ran.out == ""
+
+
+def test_a_group_of_tasks(here: Path, run: Callable[..., Ran]) -> None:
+    for name in ("first", "second"):
+        (here / f"{name}.yaml").write_text(
+            f"task: {name}\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: q.jsonl}}}}\ntest_split: test\n"
+            "output_type: multiple_choice\ndoc_to_text: '{{context}}'\ndoc_to_choice: '{{choices}}'\n"
+            "doc_to_target: label\n"
+        )
+    means = "aggregate_metric_list: [{metric: acc}]"
+    (here / "group.yaml").write_text(f"group: both\ntask: [first, second]\n{means}\n")
+    ran = run("evaluate", "group.yaml", "-m", "model", "--as", "lm-eval", "--json", "-o", "rows.csv")
+    assert ran.code == 0, ran.err
+    *tasks, group = [json.loads(line) for line in ran.out.splitlines()]
+    assert [t["task"] for t in tasks] == ["first", "second"]
+    assert group["group"] == "both"
+    assert group["metrics"]["acc"]["value"] == tasks[0]["metrics"]["acc"]["value"]
+    assert {r["task"] for r in csv.DictReader((here / "rows.csv").open())} == {"first", "second"}
+    shown = run("evaluate", "group.yaml", "-m", "model", "--as", "lm-eval", "--html", "g.html")
+    assert "group        both, 2 tasks" in shown.out
+    titles = [s["title"] for s in page_of(here / "g.html")["sections"]]
+    assert titles == ["Group both", "Task first", "Task second"]
+    questions = run("evaluate", "group.yaml", "-m", "model", "--json")
+    assert set(json.loads(questions.out)["groups"]) == {"first", "second"}

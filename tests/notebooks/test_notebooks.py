@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 MOST = 150_000  # bytes of a file
 # No number of these depends on the float32 of a machine or on scikit-learn.
-EXACT = ("chain_rule", "is_it_generative")
+EXACT = ("chain_rule", "classroom", "evaluation", "forensics", "is_it_generative")
 
 
 def tool() -> Any:
@@ -31,8 +31,11 @@ def printed(notebook: Any) -> list[str]:
     return ["".join(o.get("text", "") for o in c.get("outputs", [])) for c in notebook.cells]
 
 
-def test_there_are_four() -> None:
-    assert [p.stem for p in NOTEBOOKS] == ["bayes", "chain_rule", "iid_caution", "is_it_generative"]
+def test_there_are_four_and_one_for_each_job() -> None:
+    jobs = [p.stem for p in (DOCS / "jobs").glob("*.md")]
+    assert len(jobs) == 5
+    expected = ["bayes", "chain_rule", "iid_caution", "is_it_generative", *jobs]
+    assert [p.stem for p in NOTEBOOKS] == sorted(expected)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

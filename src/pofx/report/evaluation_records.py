@@ -8,6 +8,7 @@ from typing import Any
 
 from pofx.evaluation.choice_report import ChoiceReport
 from pofx.evaluation.comparison import Comparison
+from pofx.evaluation.lm_eval.group import GroupReport
 from pofx.evaluation.lm_eval.report import TaskReport
 from pofx.evaluation.pairs import PairReport
 
@@ -33,6 +34,23 @@ def task_record(report: TaskReport) -> dict[str, Any]:
         "no_own": report.no_own,
         "terms": asdict(report.terms),
     }
+
+
+def group_records(report: GroupReport) -> list[dict[str, Any]]:
+    """Return a record of the means over the tasks of each group that has some."""
+    return [
+        {
+            "group": group.name,
+            "tasks": [t.name for t in group.tasks],
+            "items": sum(len(t.items) for t in group.tasks),
+            "metrics": {
+                m.name: {"value": m.value, "error": m.error, "pofx": m.own}
+                for m in report.metrics[group.name]
+            },
+        }
+        for group in report.group.walk()
+        if report.metrics[group.name]
+    ]
 
 
 def comparison_record(names: Sequence[str], found: Comparison) -> dict[str, Any]:

@@ -79,6 +79,10 @@ for run in request["runs"]:
         ]
         for task, rows in found["samples"].items()
     }
-    out.append({"samples": samples, "results": found["results"]})
+    groups = {}
+    for name in run["groups"]:
+        results = simple_evaluate(model=lm, tasks=[name], task_manager=manager, bootstrap_iters=10)
+        groups[name] = results["groups"][name]
+    out.append({"samples": samples, "results": found["results"], "groups": groups})
 json.dump(out, answers, default=str)
 answers.close()

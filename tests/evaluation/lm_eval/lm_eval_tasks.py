@@ -31,6 +31,24 @@ BLANKS = [
     {"sentence": "the cat _ the mat", "options": ["at", "that"], "rest": "sat", "answer": "2"},
     {"sentence": "a _ sat", "options": ["the", "cat"], "rest": "on the", "answer": "1"},
 ]
+# The fields of BLiMP's files, and sentences of the vocabulary of the tests.
+BLIMP = [
+    {
+        "sentence_good": good,
+        "sentence_bad": bad,
+        "field": "syntax",
+        "linguistics_term": "word_order",
+        "UID": "order",
+        "simple_LM_method": True,
+        "one_prefix_method": False,
+        "two_prefix_method": False,
+        "lexically_identical": True,
+        "pairID": str(k),
+    }
+    for k, (good, bad) in enumerate(
+        [("the cat sat on the mat", "cat the sat on the mat"), ("a hat at the mat", "a hat the at mat")]
+    )
+]
 _ALL = "metric_list: [{metric: acc}, {metric: acc_norm}, {metric: acc_bytes}, {metric: acc_mutual_info}, {metric: exact_match}, {metric: brier_score}]\n"
 _CHOICE = 'output_type: multiple_choice\ndoc_to_text: "{{q}}"\ndoc_to_choice: "{{a}}"\ndoc_to_target: label\n'
 # By name: the YAML beside the data files and splits.
@@ -54,9 +72,20 @@ TASKS: dict[str, str] = {
     "blanks": "output_type: multiple_choice\ndoc_to_text: \"{{{'1': 0, '2': 1}[answer]}}\"\ndoc_to_target: rest\n"
     "doc_to_choice: \"{{[sentence.replace('_', options[0]), sentence.replace('_', options[1])]}}\"\n",
 }
-_ROWS = {"last word": TEXTS[:1] + TEXTS[2:], "rolling": TEXTS, "blanks": BLANKS}
-# An empty context after a description has none of its own; these tasks have no string without tokens before it.
-NO_BEGIN = [name for name in TASKS if name not in ("described",)]
+# The template of lm-eval's tasks of BLiMP.
+TASKS["blimp"] = (
+    'output_type: multiple_choice\ndoc_to_text: ""\ndoc_to_target: 0\nnum_fewshot: 0\n'
+    'doc_to_choice: "{{[sentence_good, sentence_bad]}}"\nshould_decontaminate: true\n'
+    'doc_to_decontamination_query: "{{sentence_good}} {{sentence_bad}}"\n'
+    "metric_list: [{metric: acc}]\nmetadata: {version: 1.0}\n"
+)
+# Groups of these tasks, of 6, 6 and 2 rows.
+GROUPS = {
+    "by size": "task: [plain, fields, blanks]\naggregate_metric_list: [{metric: acc, weight_by_size: true}, {metric: acc_norm}]\n",
+    "alike": "num_fewshot: 1\ntask:\n- plain\n- {task: fields, num_fewshot: 0}\n- blimp\n"
+    "aggregate_metric_list: [{metric: acc, aggregation: mean, filter_list: none, weight_by_size: false}]\n",
+}
+_ROWS = {"blimp": BLIMP, "last word": TEXTS[:1] + TEXTS[2:], "rolling": TEXTS, "blanks": BLANKS}
 
 
 def write_tasks(home: Path) -> dict[str, Path]:
@@ -76,6 +105,8 @@ def write_tasks(home: Path) -> dict[str, Path]:
             f"task: {name}\ndataset_path: json\ndataset_kwargs: {{data_files: {files}}}\ntest_split: test\n{rest}",
             encoding="utf-8",
         )
+    for name, rest in GROUPS.items():
+        (home / f"{name}.yaml").write_text(f"group: {name}\n{rest}", encoding="utf-8")
     return out
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lm_eval_tasks import TASKS, TableLM, tables, write_tasks
+from lm_eval_tasks import GROUPS, TASKS, TableLM, tables, write_tasks
 
 import pofx
 import tiny_checkpoints
+from pofx.evaluation.lm_eval.group import evaluate_group
+from pofx.evaluation.lm_eval.group_file import read_group
 from pofx.evaluation.lm_eval.prompts import read_task
 from pofx.evaluation.lm_eval.report import evaluate_task
 from pofx.queries.scoring.peers import as_peer
@@ -67,6 +69,7 @@ def found(
             "longest": LONGEST,
             "batch_size": run.batch_size,
             "names": list(TASKS),
+            "groups": list(GROUPS),
         }
         for path, run in zip(checkpoints, RUNS)
     ]
@@ -130,6 +133,23 @@ def test_every_string_and_number_is_that_of_lm_eval(
             assert metric.error == pytest.approx(error, abs=1e-9)
         else:
             assert error == "N/A" or metric.name == "perplexity"  # a bootstrap there
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("k", range(len(RUNS)), ids=[f"{r.adds}-{r.tables}" for r in RUNS])
+def test_the_means_of_a_group_are_those_of_lm_eval(
+    found: list[dict[str, Any]], checkpoints: list[Path], files: dict[str, Path], k: int, group: str
+) -> None:
+    lm = pofx.load(checkpoints[k])
+    if RUNS[k].tables:
+        lm = TableLM(lm.vocab, tables(tiny_checkpoints.ROWS), LONGEST)
+    report = evaluate_group(lm, read_group(files["plain"].parent / f"{group}.yaml"))
+    expected = found[k]["groups"][group]
+    metrics = report.metrics[group]
+    assert {m.name for m in metrics} == {n.split(",")[0] for n in expected if _is_metric(n)}
+    for metric in metrics:
+        assert metric.value == pytest.approx(expected[f"{metric.name},none"], abs=1e-9)
+        assert metric.error == pytest.approx(expected[f"{metric.name}_stderr,none"], abs=1e-9)
 
 
 def _numbers(sample: dict[str, Any]) -> list[tuple[float, bool]]:

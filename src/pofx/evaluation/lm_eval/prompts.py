@@ -35,7 +35,21 @@ def read_task(path: str | os.PathLike[str]) -> Task:
 
     Right: `read_task("task.yaml").items[0].contexts`. Wrong: the name of a task of lm-eval, whose rows lie on a server.
     """
-    file = read_task_file(path)
+    return finished(read_task_file(path))
+
+
+def finished(file: TaskFile) -> Task:
+    """Return a task whose templates are rendered with the rows of its data files.
+
+    Args:
+        file: The task as its file states it.
+
+    Raises:
+        BadSource: A data file cannot be read, or a row does not fit the templates.
+        MissingExtra: Jinja is not installed.
+
+    Right: `finished(read_task_file("task.yaml"))`. Wrong: rows that a function of Python makes.
+    """
     rows = _rows(file, file.split)
     features = set(rows[0])
     about = {"description": file.description}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pofx.errors import BadSource, require
-from pofx.evaluation.lm_eval.local_file import read_local
+from pofx.evaluation.lm_eval.fields import Fields
+from pofx.evaluation.lm_eval.plain_yaml import read_mapping
 
 Output = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling"]
 Sampler = Literal["default", "first_n"]
@@ -27,9 +27,6 @@ AGGREGATIONS = {
     "byte_perplexity": "weighted_perplexity",
     "bits_per_byte": "bits_per_byte",
 }
-MOST_BYTES = 1 << 18  # of a YAML file; the longest task of lm-eval 0.4.13 has 14 KB
-MOST_VALUES = 1 << 16  # after aliases are followed
-MOST_INCLUDED = 16
 _SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 _PROMPT = ("doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix")
 _DELIMITERS = ("target_delimiter", "fewshot_delimiter")
@@ -42,9 +39,6 @@ _UNHEEDED = {
     *("task_alias", "tag", "metadata", "should_decontaminate", "doc_to_decontamination_query"),
     *("generation_kwargs", "repeats", "unsafe_code"),
 }
-_CODE = (
-    "no code runs from a task: write the field as a template, or put the finished strings into the data file"
-)
 
 
 @dataclass(frozen=True)
@@ -123,9 +117,25 @@ def read_task_file(path: str | os.PathLike[str]) -> TaskFile:
 
     Right: `read_task_file("task.yaml")`. Wrong: the file of a group of tasks, which names tasks and holds none.
     """
-    file = Path(path)
-    found = _Fields(str(path), _merged(file, ()))
-    found.check_names()
+    return task_of_mapping(str(path), read_mapping(Path(path)))
+
+
+def task_of_mapping(path: str, values: Mapping[str, Any]) -> TaskFile:
+    """Return the task that a mapping states.
+
+    Args:
+        path: The file of the mapping.
+        values: The mapping.
+
+    Raises:
+        BadSource: The mapping states no task, or a task of another kind.
+
+    Right: `task_of_mapping("task.yaml", read_mapping(Path("task.yaml")))`. Wrong: the mapping of a group.
+    """
+    found = Fields(path, values)
+    if not isinstance(values.get("task", ""), str) or "group" in values:
+        raise found.refused("task", "expected one task, got a group of tasks", "read the group (read_group)")
+    found.check_only(_READ | _UNHEEDED)
     output = found.choice("output_type", tuple(METRICS), "generate_until")
     data, field = _data(found)
     splits = {name: found.text(name, None) for name in _SPLITS}
@@ -134,7 +144,7 @@ def read_task_file(path: str | os.PathLike[str]) -> TaskFile:
         raise found.refused(
             "test_split", "expected a split to evaluate, got neither a test nor a validation split"
         )
-    more = _Fields(str(path), found.mapping("fewshot_config"), "fewshot_config.")
+    more = Fields(path, found.mapping("fewshot_config"), "fewshot_config.")
     more.check_only({"sampler", "split", "samples", *_PROMPT, *_DELIMITERS})
     named = more.text("split", splits["fewshot_split"])
     samples = more.value("samples", None) if named is None else None
@@ -144,8 +154,8 @@ def read_task_file(path: str | os.PathLike[str]) -> TaskFile:
     prompt = _prompt(found, output)
     metrics, left_out = _metrics(found, output)
     return TaskFile(
-        path=str(path),
-        name=found.text("task", None) or file.stem,
+        path=path,
+        name=found.text("task", None) or Path(path).stem,
         output=output,
         data=data,
         field=field,
@@ -164,121 +174,7 @@ def read_task_file(path: str | os.PathLike[str]) -> TaskFile:
     )
 
 
-@dataclass(frozen=True)
-class _Fields:
-    """The fields of a mapping in a YAML file, and the place of the mapping for messages."""
-
-    path: str
-    values: Mapping[str, Any]
-    inside: str = ""
-
-    def refused(self, name: str, told: str, advice: str = "mend the task") -> BadSource:
-        return BadSource(f"{self.path}: {self.inside}{name}: {told}", advice)
-
-    def value(self, name: str, otherwise: Any) -> Any:
-        found = self.values.get(name)
-        return otherwise if found is None else found
-
-    def text(self, name: str, otherwise: str | None) -> str | None:
-        found = self.value(name, otherwise)
-        if found is not None and not isinstance(found, str):
-            raise self.refused(name, f"expected a string, got {found!r:.60}")
-        return found
-
-    def whole(self, name: str) -> int:
-        found = self.value(name, 0)
-        if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found <= 1000:
-            raise self.refused(name, f"expected a whole number from 0 to 1,000, got {found!r:.60}")
-        return found
-
-    def mapping(self, name: str) -> dict[str, Any]:
-        found = self.value(name, {})
-        if not isinstance(found, dict):
-            raise self.refused(name, f"expected a mapping, got {found!r:.60}")
-        return found
-
-    def choice(self, name: str, allowed: Sequence[str], otherwise: str) -> Any:
-        found = self.value(name, otherwise)
-        if found not in allowed:
-            raise self.refused(
-                name, f"expected {' or '.join(allowed)}, got {found!r:.60}", "choose another task"
-            )
-        return found
-
-    def check_only(self, allowed: set[str]) -> None:
-        for name in self.values:
-            if name not in allowed and self.values[name] is not None:
-                raise self.refused(str(name), "expected no such field", _CODE)
-
-    def check_names(self) -> None:
-        if ("task" in self.values and not isinstance(self.values["task"], str)) or "group" in self.values:
-            raise self.refused("task", "expected one task, got a group of tasks", "name the file of one task")
-        self.check_only(_READ | _UNHEEDED)
-
-
-def _merged(file: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """Return the mapping of a file, with the files that it includes below its own values."""
-    real = file.resolve()
-    if real in above or len(above) >= MOST_INCLUDED:
-        raise BadSource(
-            f"{file}: expected files that do not include each other, got {file.name} again", "mend the task"
-        )
-    own = _loaded(file)
-    named = own.pop("include", None)
-    out: dict[str, Any] = {}
-    for name in named if isinstance(named, list) else [named] if named is not None else []:
-        if not isinstance(name, str):
-            raise BadSource(f"{file}: include: expected a file, got {name!r:.60}", "mend the task")
-        out |= _merged(file.parent / name, (*above, real))
-    return out | own
-
-
-def _loaded(file: Path) -> dict[str, Any]:
-    yaml = require("yaml", "tasks", "reading a task of lm-eval")
-    loader: Any = type("TaskLoader", (yaml.SafeLoader,), {})
-    loader.add_constructor("!function", _refuse_function)
-    raw = read_local(
-        file, MOST_BYTES, "a task in YAML", "name the file of a task", "check the path and its permissions"
-    )
-    if len(raw) > MOST_BYTES:
-        raise BadSource(
-            f"{file}: expected a task of at most {MOST_BYTES >> 10} KiB, got a longer file",
-            "keep rows in a data file",
-        )
-    try:
-        found = yaml.load(raw, Loader=loader)
-        plain = _plain(found, [MOST_VALUES])
-    except _FunctionNamed as e:
-        raise BadSource(f"{file}: expected a task without code, got !function {e!s:.60}", _CODE) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as e:
-        told = " ".join(str(e).split())
-        raise BadSource(f"{file}: expected a task in YAML, got: {told:.200}", "mend the file") from None
-    if not isinstance(plain, dict):
-        raise BadSource(
-            f"{file}: expected a task, a mapping in YAML, got {plain!r:.60}", "name the file of a task"
-        )
-    return plain
-
-
-class _FunctionNamed(Exception):
-    """A value with the tag !function, which names a function of Python."""
-
-
-def _refuse_function(loader: Any, node: Any) -> Any:
-    raise _FunctionNamed(getattr(node, "value", ""))
-
-
-def _plain(value: Any, left: list[int]) -> Any:
-    """Return a copy without shared parts. A few aliases of aliases would unfold into more values than memory holds."""
-    left[0] -= 1
-    if left[0] < 0:
-        raise ValueError(f"more than {MOST_VALUES:,} values")
-    if isinstance(value, dict):
-        return {k if isinstance(k, str) else str(k): _plain(v, left) for k, v in value.items()}
-    return [_plain(v, left) for v in value] if isinstance(value, list) else value
-
-
-def _prompt(found: _Fields, output: Output, base: Prompt | None = None) -> Prompt:
+def _prompt(found: Fields, output: Output, base: Prompt | None = None) -> Prompt:
     text = found.value("doc_to_text", "" if base is None else base.text)
     if isinstance(text, bool) or not isinstance(text, str | int):
         raise found.refused("doc_to_text", f"expected a template, got {text!r:.60}")
@@ -303,13 +199,13 @@ def _prompt(found: _Fields, output: Output, base: Prompt | None = None) -> Promp
     )
 
 
-def _data(found: _Fields) -> tuple[dict[str, tuple[str, ...]], str | None]:
+def _data(found: Fields) -> tuple[dict[str, tuple[str, ...]], str | None]:
     """Return the data files of each split, and the field of the rows in them."""
     told = "expected json with local data_files"
     if found.value("dataset_path", None) != "json":
         advice = "write the rows to a .jsonl file, and name it (dataset_path: json, dataset_kwargs: {data_files: …})"
         raise found.refused("dataset_path", f"{told}, got {found.value('dataset_path', None)!r:.60}", advice)
-    settings = _Fields(found.path, found.mapping("dataset_kwargs"), "dataset_kwargs.")
+    settings = Fields(found.path, found.mapping("dataset_kwargs"), "dataset_kwargs.")
     settings.check_only({"data_files", "field", "trust_remote_code"})
     files = settings.value("data_files", None)
     # A file without a split is of the split "train", as in `datasets`.
@@ -323,7 +219,7 @@ def _data(found: _Fields) -> tuple[dict[str, tuple[str, ...]], str | None]:
     return out, settings.text("field", None)
 
 
-def _metrics(found: _Fields, output: Output) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _metrics(found: Fields, output: Output) -> tuple[tuple[str, ...], tuple[str, ...]]:
     listed = found.value("metric_list", [{"metric": m} for m in METRICS[output][: _UNNAMED[output]]])
     if not isinstance(listed, list) or not all(
         isinstance(m, dict) and isinstance(m.get("metric"), str) for m in listed

@@ -16,6 +16,7 @@ from pofx.units import count_noun
 if TYPE_CHECKING:
     from pofx.evaluation.choice_report import ChoiceReport, ScoredItem
     from pofx.evaluation.comparison import Comparison
+    from pofx.evaluation.lm_eval.group import GroupReport
     from pofx.evaluation.lm_eval.report import TaskReport
     from pofx.evaluation.pairs import PairReport
 
@@ -77,10 +78,8 @@ def pair_sections(
     return out
 
 
-def task_sections(
-    names: Sequence[str], reports: Sequence[TaskReport], comparison: Comparison | None = None
-) -> list[Section]:
-    """Return the sections of lm-eval's numbers for a task; the arguments are those of `choice_sections`."""
+def task_sections(names: Sequence[str], reports: Sequence[TaskReport]) -> list[Section]:
+    """Return the sections of lm-eval's numbers for a task, one for each model."""
     out = []
     for name, report in zip(names, reports):
         numbers: list[list[Cell]] = [[m.name, m.value, m.error, m.own] for m in report.metrics]
@@ -95,6 +94,24 @@ def task_sections(
         if report.changes is not None:
             blocks.append(_task_differences(report))
         out.append(Section(_titled(f"Task {report.task.name}", name, names), tuple(blocks)))
+    return out
+
+
+def group_sections(
+    names: Sequence[str], reports: Sequence[GroupReport], comparison: Comparison | None = None
+) -> list[Section]:
+    """Return the sections of lm-eval's numbers for tasks, and of the means over groups of tasks; as `choice_sections`."""
+    out = []
+    for name, report in zip(names, reports):
+        for group in report.group.walk():
+            found = report.metrics[group.name]
+            if found:
+                rows: list[list[Cell]] = [[m.name, m.value, m.error, m.own] for m in found]
+                told = f"The means are over {count_noun(len(group.tasks), 'task')}."
+                block = table(["metric", "lm-eval", "± error", "pofx"], rows, told)
+                out.append(Section(_titled(f"Group {group.name}", name, names), (block,)))
+    for tasks in zip(*(r.reports for r in reports)):
+        out += task_sections(names, tasks)
     return out if comparison is None else [*out, _compared(names, comparison, None)]
 
 

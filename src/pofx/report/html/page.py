@@ -27,7 +27,7 @@ from pofx.report.html.blocks import (
 from pofx.report.html.curve_block import curve_block
 from pofx.report.html.difference_sections import comparisons_block, difference_sections
 from pofx.report.html.document import page
-from pofx.report.html.evaluation_sections import choice_sections, pair_sections, task_sections
+from pofx.report.html.evaluation_sections import choice_sections, group_sections, pair_sections
 from pofx.report.html.filter_sections import filter_sections
 from pofx.report.html.frame import fragment
 from pofx.report.html.made import Made, ModelNote, model_note
@@ -75,6 +75,7 @@ __all__ = [
     "evaluation_block",
     "filter_sections",
     "fragment",
+    "group_sections",
     "joint_block",
     "marginal_block",
     "model_block",
@@ -90,6 +91,5 @@ __all__ = [
     "score_section",
     "table",
     "table_section",
-    "task_sections",
     "words_block",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
-from pofx.evaluation.lm_eval.report import TaskReport
+from pofx.evaluation.lm_eval.group import TaskGroup
+from pofx.evaluation.lm_eval.report import TaskMetric, TaskReport
 from pofx.report.numerals import fixed_point, with_commas
 from pofx.report.terminal.cells import DIM, make_table
 from pofx.report.visible import visible
@@ -41,6 +42,25 @@ def task_table(report: TaskReport) -> Table:
         table.add_row(
             found.name,
             number,
+            fixed_point(found.value, 4),
+            "" if found.error is None else fixed_point(found.error, 4),
+            "" if found.own is None else fixed_point(found.own, 4),
+        )
+    return table
+
+
+def group_table(group: TaskGroup, metrics: Sequence[TaskMetric]) -> Table:
+    """Return the means over the tasks of a group, as lm-eval reports them, each beside the mean of pofx's numbers."""
+    table = make_table()
+    table.add_column("metric", no_wrap=True)
+    table.add_column("mean of the tasks", overflow="fold", style=DIM)
+    for name in ("lm-eval", "± error", "pofx"):
+        table.add_column(name, justify="right", no_wrap=True)
+    by_size = {m.name: m.by_size for m in group.metrics}
+    for found in metrics:
+        table.add_row(
+            found.name,
+            "each task by its rows" if by_size[found.name] else "all tasks alike",
             fixed_point(found.value, 4),
             "" if found.error is None else fixed_point(found.error, 4),
             "" if found.own is None else fixed_point(found.own, 4),

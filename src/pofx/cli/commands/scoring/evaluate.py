@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pofx.cli.commands.scoring.evaluate_tasks import evaluate_as_peer, read_task_named, refuse_with_task
+from pofx.cli.commands.scoring.evaluate_tasks import (
+    evaluate_as_peer,
+    questions_of,
+    read_tasks_named,
+    refuse_with_task,
+)
 from pofx.cli.options import arguments
 from pofx.cli.options.item_files import ItemFiles, item_options
 from pofx.cli.options.layout import row_options
@@ -94,8 +99,8 @@ def command(
     """Let a model choose among continuations of a context, or between the two texts of minimal pairs.
 
     A row of FILES is a question (context, choices, label) or a pair (good, bad). A choice is answered by log P(choice |
-    context); per-byte, per-token and pmi are shown beside it. A .yaml file is a task of lm-eval with local data files, from
-    which no code runs. Exit code 1 if some rows hold no item.
+    context); per-byte, per-token and pmi are shown beside it. A .yaml file is a task of lm-eval with local data files, or a
+    group of such tasks, from which no code runs. Exit code 1 if some rows hold no item.
 
     \b
     pofx evaluate questions.jsonl -m model
@@ -107,9 +112,9 @@ def command(
     if peer is not None:
         bad = evaluate_as_peer(files, names, item_files, options, between, out, as_json, html_path)
         click.get_current_context().exit(int(bad > 0))
-    task = read_task_named(files)
-    items, bad = item_files.read(files) if task is None else (task.questions(), 0)
-    if task is not None:
+    tasks = read_tasks_named(files)
+    items, bad = item_files.read(files) if tasks is None else (questions_of(tasks), 0)
+    if tasks is not None:
         refuse_with_task()
         between = ""  # a task's own choices begin with its delimiter
     _refuse_unheeded(items)

@@ -1,4 +1,4 @@
-"""pofx evaluate of a task of lm-eval, and --as lm-eval: the numbers that lm-eval computes."""
+"""pofx evaluate of tasks of lm-eval, and --as lm-eval: the numbers that lm-eval computes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from pofx.cli.options.item_files import ItemFiles
     from pofx.cli.options.model import ModelOptions
-    from pofx.evaluation.lm_eval.report import TaskReport
-    from pofx.evaluation.lm_eval.task import Task
+    from pofx.evaluation.items import ChoiceItem
+    from pofx.evaluation.lm_eval.group import GroupReport, TaskGroup
 
 _ENDINGS = (".yaml", ".yml")
 # The options of the fields of rows, which a task has no use for; and the options that lm-eval has not.
@@ -28,8 +28,10 @@ _NOT_OF_LM_EVAL = ("counted", "neutral", "begins", "given", "boundary")
 _SPELLED = {"kind": "items", "counted": "eos"}
 
 
-def read_task_named(files: tuple[str, ...]) -> Task | None:
-    """Return the task of lm-eval that the files name; None for files of items.
+def read_tasks_named(files: tuple[str, ...]) -> TaskGroup | None:
+    """Return the task or the group of tasks of lm-eval that the files name; None for files of items.
+
+    A task alone is a group without a name.
 
     Raises:
         BadSource: The file is no task that pofx reads.
@@ -39,9 +41,27 @@ def read_task_named(files: tuple[str, ...]) -> Task | None:
         return None
     if len(files) > 1:
         raise click.UsageError(f"FILES: expected one task of lm-eval, got {len(files)} files. Name one task.")
+    from pathlib import Path
+
+    from pofx.evaluation.lm_eval.group import TaskGroup
+    from pofx.evaluation.lm_eval.group_file import is_group, read_group
+    from pofx.evaluation.lm_eval.plain_yaml import read_mapping
     from pofx.evaluation.lm_eval.prompts import read_task
 
-    return read_task(files[0])
+    if is_group(read_mapping(Path(files[0]))):
+        return read_group(files[0])
+    return TaskGroup("", (read_task(files[0]),))
+
+
+def questions_of(group: TaskGroup) -> list[ChoiceItem]:
+    """Return the rows of tasks as questions, each with the name of its task as its group where there are several."""
+    if len(group.tasks) == 1:
+        return group.tasks[0].questions()
+    return [
+        replace(item, id=f"{task.name}:{item.id}", group=task.name)
+        for task in group.tasks
+        for item in task.questions()
+    ]
 
 
 def refuse_with_task() -> None:
@@ -60,30 +80,31 @@ def evaluate_as_peer(
     html_path: str | None,
 ) -> int:
     """Print the numbers that lm-eval computes for each model, and return the number of rows that hold no item."""
-    from pofx.evaluation.lm_eval.report import evaluate_task
+    from pofx.evaluation.lm_eval.group import TaskGroup, evaluate_group
     from pofx.evaluation.lm_eval.task import task_of_items
 
     _refuse(_NOT_OF_LM_EVAL, "without --as, got both", " or --as")
-    task, bad = read_task_named(files), 0
-    if task is None:
+    group, bad = read_tasks_named(files), 0
+    if group is None:
         items, bad = item_files.read(files)
-        task = task_of_items(items, between)
+        group = TaskGroup("", (task_of_items(items, between),))
     else:
         refuse_with_task()
     reports, notes = [], []
     for name in names:
         lm = replace(options, name=name).load()
-        reports.append(evaluate_task(lm, task))
+        reports.append(evaluate_group(lm, group))
         notes.append(note_of(name, lm))
     if out is not None:
-        write_reports(names, reports, out)
+        write_reports(names, reports if group.name else [r.reports[0] for r in reports], out)
     if html_path is not None:
         from pofx.evaluation.comparison import compare
-        from pofx.report.html.page import task_sections
+        from pofx.report.html.page import group_sections
 
         found = compare(reports[0].right, reports[1].right) if len(reports) == 2 else None
-        title = f"{' and '.join(names)} on the task {task.name}, as lm-eval computes"
-        write_noted_page(html_path, title, task_sections(names, reports, found), notes)
+        noun = f"group {group.name}" if group.name else f"task {group.tasks[0].name}"
+        title = f"{' and '.join(names)} on the {noun}, as lm-eval computes"
+        write_noted_page(html_path, title, group_sections(names, reports, found), notes)
     _print_json(names, reports) if as_json else _print(names, reports)
     return bad
 
@@ -95,30 +116,37 @@ def _refuse(names: Sequence[str], told: str, other: str) -> None:
             raise click.UsageError(f"{option}: expected {told}. Leave out {option}{other}.")
 
 
-def _print_json(names: Sequence[str], reports: Sequence[TaskReport]) -> None:
+def _print_json(names: Sequence[str], reports: Sequence[GroupReport]) -> None:
     from pofx.evaluation.comparison import compare
-    from pofx.report.evaluation_records import comparison_record, task_record
+    from pofx.report.evaluation_records import comparison_record, group_records, task_record
     from pofx.report.json_records import dumps
 
     for name, report in zip(names, reports):
-        click.echo(dumps({"model": name, **task_record(report)}))
+        for record in (*map(task_record, report.reports), *group_records(report)):
+            click.echo(dumps({"model": name, **record}))
     if len(reports) == 2:
         click.echo(dumps(comparison_record(names, compare(reports[0].right, reports[1].right))))
 
 
-def _print(names: Sequence[str], reports: Sequence[TaskReport]) -> None:
+def _print(names: Sequence[str], reports: Sequence[GroupReport]) -> None:
     from rich.console import Console
 
     from pofx.evaluation.comparison import compare
     from pofx.report.terminal.evaluation import comparison_lines
-    from pofx.report.terminal.tasks import task_lines, task_table
+    from pofx.report.terminal.tasks import group_table, task_lines, task_table
+    from pofx.report.visible import visible
 
     console = Console(highlight=False)
     for name, report in zip(names, reports):
-        print_line(name, report.terms)
-        for told in task_lines(report):
-            console.print(told, markup=False)
-        console.print(task_table(report))
+        print_line(name, report.reports[0].terms)
+        for one in report.reports:
+            for told in task_lines(one):
+                console.print(told, markup=False)
+            console.print(task_table(one))
+        for inner in report.group.walk():
+            if report.metrics[inner.name]:
+                console.print(f"group        {visible(inner.name)}, {len(inner.tasks)} tasks", markup=False)
+                console.print(group_table(inner, report.metrics[inner.name]))
     if len(reports) == 2:
         found = compare(reports[0].right, reports[1].right)
         for told in comparison_lines((names[0], names[1]), found):
