@@ -215,7 +215,8 @@ def test_a_group_of_tasks(here: Path, run: Callable[..., Ran]) -> None:
     assert [t["task"] for t in tasks] == ["first", "second"]
     assert group["group"] == "both"
     assert group["metrics"]["acc"]["value"] == tasks[0]["metrics"]["acc"]["value"]
-    assert {r["task"] for r in csv.DictReader((here / "rows.csv").open())} == {"first", "second"}
+    with (here / "rows.csv").open() as f:
+        assert {r["task"] for r in csv.DictReader(f)} == {"first", "second"}
     shown = run("evaluate", "group.yaml", "-m", "model", "--as", "lm-eval", "--html", "g.html")
     assert "group        both, 2 tasks" in shown.out
     titles = [s["title"] for s in page_of(here / "g.html")["sections"]]
