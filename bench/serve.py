@@ -203,7 +203,7 @@ def main() -> None:
             throughput(setting, data, cutter, server, options, out)
             latency(data, server, out)
             if options.soak:
-                out["soak"] = soak(data["A"][0], server, options.soak)
+                out["soak"] = soak(data["A"][0], server, options.soak, together=True)
         finally:
             server.close()
         answers(setting, data, options, out)

@@ -5,7 +5,7 @@
 
 A hundred contexts with two continuations each, and 20 rolling texts, go through `local-completions` at batch sizes 1 and 8
 with 4 requests side by side. SmolLM2 has no x0: contexts stand after nothing, and rolling texts after EOS, which lm-eval
-puts there. What counts is the largest difference in nats, and how many flags `is_greedy` differ.
+puts there. What counts is the largest difference in nats, how many flags `is_greedy` differ, and the memory of both sides.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def main() -> None:
 def ask(server: subprocess.Popen[str], home: str) -> list[dict[str, object]]:
     assert server.stdout is not None
     said = ""
-    while not said.endswith("admitted.\n"):
+    while not said.endswith("accepted.\n"):
         line = server.stdout.readline()
         assert line, said
         said += line
@@ -93,7 +94,7 @@ def ask(server: subprocess.Popen[str], home: str) -> list[dict[str, object]]:
         }
         for size, many in ((1, 4), (8, 4))
     ]
-    began = time.monotonic()
+    before, began = resident(server, "VmRSS"), time.monotonic()
     done = subprocess.run(
         [str(CLIENTS), str(ROOT / "tests" / "server" / "clients" / "lm_eval_runs.py"), home],
         input=json.dumps(runs),
@@ -104,7 +105,19 @@ def ask(server: subprocess.Popen[str], home: str) -> list[dict[str, object]]:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     print(f"two runs of lm-eval: {time.monotonic() - began:.0f} s")
+    client = getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024  # the largest child that has ended: lm-eval alone
+    after, peak = resident(server, "VmRSS"), resident(server, "VmHWM")
+    print(
+        f"memory: server {before:.0f} MB before, {after:.0f} after, {peak:.0f} at most; lm-eval {client:.0f} at most"
+    )
     return list(json.loads(done.stdout))
+
+
+def resident(process: subprocess.Popen[str], field: str) -> float:
+    """Megabytes of a process that runs: VmRSS now, VmHWM at most so far."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    (found,) = re.findall(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found) / 1024
 
 
 def report(lm: pofx.LM, runs: list[dict[str, object]]) -> None:

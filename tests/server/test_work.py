@@ -15,7 +15,7 @@ from pofx.server.batching.cancellation import Cancellation, Cancelled, current_c
 from pofx.server.incoming.errors import RequestError
 from pofx.server.incoming.limits import check_ids, check_texts
 from pofx.server.settings import Settings
-from pofx.server.work import Desk
+from pofx.server.work import AT_ONCE, Desk
 
 
 class Asked:
@@ -76,6 +76,21 @@ def test_requests_are_on_their_way_until_their_first_call() -> None:
             await desk.run(Asked(), lambda: (arrived(), arrived()))  # type: ignore[arg-type]
             assert desk.preparing == 0
         assert desk.preparing == 0
+
+    anyio.run(main)
+
+
+def test_few_tokens_are_cut_at_once_and_many_in_a_thread() -> None:
+    desk = Desk(10, 2)
+
+    async def main() -> None:
+        here, thread = threading.get_ident(), threading.get_ident
+        assert await desk.tokenise(Asked(), thread, AT_ONCE) == here  # type: ignore[arg-type]
+        assert await desk.tokenise(Asked(), thread, AT_ONCE + 1) != here  # type: ignore[arg-type]
+        assert await desk.tokenise(Asked(), thread) != here  # type: ignore[arg-type]
+        desk.stop()
+        with pytest.raises(RequestError, match="shuts down"):
+            await desk.tokenise(Asked(), thread, 1)  # type: ignore[arg-type]
 
     anyio.run(main)
 

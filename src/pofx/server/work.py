@@ -21,6 +21,9 @@ R = TypeVar("R")
 # How many texts are tokenised side by side. Tokenising is short and computes on one core, so it has threads of its own:
 # in those of the models it would wait for passes.
 TOKENISERS = 4
+# Work on at most so many tokens is done at once, without a thread: it takes less than a thread's start. Twenty tokens were
+# cut in 0.04 ms, and their thread took 0.6 ms of the event loop.
+AT_ONCE = 256
 
 
 class Seat:
@@ -126,8 +129,12 @@ class Desk:
         finally:
             self.received -= held
 
-    async def tokenise(self, request: Request, work: Callable[[], R]) -> R:
-        """Tokenise texts in a thread, before a model is called."""
+    async def tokenise(self, request: Request, work: Callable[[], R], tokens: float = math.inf) -> R:
+        """Tokenise texts of at most so many tokens, before a model is called: in a thread, or at once where they are few."""
+        if tokens <= AT_ONCE:
+            if self._stopped:
+                raise shutting_down()
+            return work()
         return await self._in_thread(request, work, self._tokenisers)
 
     async def run(self, request: Request, work: Callable[[], R]) -> R:

@@ -31,8 +31,9 @@ async def completions(request: Request, begin: bool = False) -> Response:
     served = app.table.asked_for(request, asked.model)
     headers = _warning(asked.ignored)
     with ExitStack() as held:
-        seat = held.enter_context(app.desk.admitted(_bound(asked, app.settings)))
-        task = await app.desk.tokenise(request, lambda: _task(served, asked, begin, app.settings))
+        bound = _bound(asked, app.settings)
+        seat = held.enter_context(app.desk.admitted(bound))
+        task = await app.desk.tokenise(request, lambda: _task(served, asked, begin, app.settings), bound)
         seat.resize(task.cost)
         if asked.stream:
             # The stream keeps the seat of its request, since a second admission could refuse an accepted request.

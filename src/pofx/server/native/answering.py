@@ -38,8 +38,9 @@ async def answer(
         PofxError: The request has no answer.
     """
     app = request.app.state
-    with app.desk.admitted(check_bytes(field or param, texts, app.settings)) as seat:
-        tokens = await app.desk.tokenise(request, count)
+    bound = check_bytes(field or param, texts, app.settings)
+    with app.desk.admitted(bound) as seat:
+        tokens = await app.desk.tokenise(request, count, bound)
         check_tokens(param, tokens, app.settings)
         seat.resize(tokens)
         body = await app.desk.run(request, lambda: json_bytes(wire_record(work())))

@@ -53,9 +53,9 @@ async def tokenize(request: Request) -> Response:
     app = request.app.state
     asked = await read_body(request, TokenizeRequest, app.settings)
     served = app.table.asked_for(request, asked.model)
-    check_texts("prompt", [asked.prompt], app.settings)
+    bound = check_texts("prompt", [asked.prompt], app.settings)
     # The answer is written in the thread as well: 1 MB of text has 8 MB of JSON.
-    body = await app.desk.tokenise(request, lambda: json_bytes(_tokenized(served, asked)))
+    body = await app.desk.tokenise(request, lambda: json_bytes(_tokenized(served, asked)), bound)
     return Response(body, media_type="application/json")
 
 
@@ -82,7 +82,9 @@ async def detokenize(request: Request) -> Response:
     app = request.app.state
     asked = await read_body(request, DetokenizeRequest, app.settings)
     served = app.table.asked_for(request, asked.model)
-    body = await app.desk.tokenise(request, lambda: json_bytes(_detokenized(served, asked.tokens)))
+    body = await app.desk.tokenise(
+        request, lambda: json_bytes(_detokenized(served, asked.tokens)), len(asked.tokens)
+    )
     return Response(body, media_type="application/json")
 
 

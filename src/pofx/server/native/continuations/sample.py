@@ -33,7 +33,7 @@ async def sample_endpoint(request: Request) -> Response:
         with ExitStack() as held:
             bound = check_bytes("given", [asked.given], app.settings)
             seat = held.enter_context(app.desk.admitted(bound))
-            tokens = await app.desk.tokenise(request, count)
+            tokens = await app.desk.tokenise(request, count, bound)
             check_tokens("max_tokens", tokens, app.settings)
             seat.resize(tokens)
             return EventStream(request, held.pop_all(), lambda emit: _stream(served, asked, emit))
