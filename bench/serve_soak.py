@@ -13,7 +13,8 @@ an answer has changed, or memory may grow by a block a request: the slope and tw
 The server runs without the caches that glibc keeps for each thread, and with one arena. The caches fill for many minutes, by
 up to 230 KiB a thread, and then grow no more. With them, memory grew by 60 KiB a minute at 7,500 requests a minute,
 while the blocks that Python and malloc held stayed the same. It also keeps few
-kernels for products, which otherwise become more for some thousand requests. With --together an answer is the same to 1e-5 nats a token, and the memory of prefixes has 16 MiB.
+kernels for products, which otherwise become more for some thousand requests. With --together an answer is the
+same to 1e-5 nats a token, and the memory of prefixes has 16 MiB.
 """
 
 from __future__ import annotations
