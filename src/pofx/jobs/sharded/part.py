@@ -18,6 +18,7 @@ from pofx.jobs.job import Job
 from pofx.jobs.row_lines import BEGIN, SEEN, Answers, Item, encode_answers, reason
 from pofx.jobs.score_rows import ScoreRows
 from pofx.jobs.sharded.commit import Commit, write_commit
+from pofx.jobs.sharded.kept_memory import keep_freed_memory
 from pofx.jobs.sharded.plan import Plan
 from pofx.jobs.sharded.unit import Unit
 from pofx.jobs.total_rows import (
@@ -54,6 +55,7 @@ def do_unit(job: Job, plan: Plan, unit: Unit, folder: Folder) -> Commit:
     name this plan.
     """
     unit.check_input()
+    keep_freed_memory()
     documents = replace(job.documents, files=(unit.path,), stretch=unit.stretch)
     answer = _answer_totals if asks_for_totals(job) else _answer_rows
     with folder.scratch() as temporary, one_thread():
