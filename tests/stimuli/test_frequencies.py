@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 
 import pofx
-from pofx.stimuli.frequencies import WordFrequencies
+from pofx.stimuli.frequencies import WordFrequencies, frequencies_of
 from pofx.stimuli.stimulus_table import measure_stimuli
 from small_models import BYTES
 
@@ -44,3 +45,25 @@ def test_a_column_and_those_of_the_words_before() -> None:
 def test_refusals(corpus: list[str] | str, says: str) -> None:
     with pytest.raises(pofx.BadValue, match=f"^frequencies: .*{says}"):
         measure_stimuli(BYTES, [{"item": 1, "word": "a"}], frequencies=corpus)
+
+
+def test_a_list_of_wordfreq_has_the_frequency_of_a_form() -> None:
+    wordfreq = pytest.importorskip("wordfreq")
+    found = frequencies_of("wordfreq:en")
+    assert found.log_frequency("Cat,") == pytest.approx(math.log(wordfreq.word_frequency("cat", "en")))
+    both = [math.log(wordfreq.word_frequency(w, "en")) for w in ("the", "cat")]
+    assert found.log_frequency("the cat") == pytest.approx(sum(both) / 2)
+    assert found.log_frequency("qzxqzx") == pytest.approx(math.log(1e-9))
+    with pytest.raises(pofx.BadValue, match="expected a language of wordfreq, got 'xx'"):
+        frequencies_of("wordfreq:xx")
+
+
+def test_a_text_is_no_list_of_documents() -> None:
+    with pytest.raises(pofx.BadValue, match="expected a list of documents, or 'wordfreq:en', got 'the cat'"):
+        frequencies_of("the cat")
+
+
+def test_without_wordfreq_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wordfreq", None)
+    with pytest.raises(pofx.MissingExtra, match=r"pip install 'pofx\[frequencies\]'"):
+        frequencies_of("wordfreq:en")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pofx.errors import PofxError
 from pofx.interactive.table import Kind, TableColumn
-from pofx.stimuli.frequencies import WordFrequencies
+from pofx.stimuli.frequencies import HasLogFrequency
 from pofx.stimuli.regions import MeasuredText, Region
 from pofx.stimuli.stimulus_texts import StimulusText
 from pofx.units import bits
@@ -35,7 +35,7 @@ def added_columns(
     texts: Sequence[StimulusText],
     measured: Mapping[str, Sequence[MeasuredText | PofxError]],
     previous: int,
-    frequencies: WordFrequencies | None = None,
+    frequencies: HasLogFrequency | None = None,
     drawn: bool = False,
 ) -> tuple[TableColumn, ...]:
     """Return the columns that the numbers of all regions make.

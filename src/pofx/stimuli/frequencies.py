@@ -6,9 +6,83 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from pofx.errors import BadValue
+from pofx.errors import BadValue, MissingExtra, require
 from pofx.queries.words.word import form_of
+
+# The name of the lists of the package wordfreq, before a colon and a language.
+LISTS = "wordfreq"
+# A word that the list of a language lacks counts as once in 10⁹ words, which is 0 on the scale of Zipf.
+_LEAST = 1e-9
+
+
+class HasLogFrequency(Protocol):
+    """Something that knows how frequent words are."""
+
+    def log_frequency(self, region: str) -> float:
+        """Return the log of the relative frequency of a word, nats; of several words the mean."""
+
+
+def frequencies_of(given: Iterable[str]) -> HasLogFrequency:
+    """Return the frequencies of words in documents, or in a list of the package wordfreq.
+
+    Args:
+        given: The documents, or the name of a list: `wordfreq:` and the code of a language, such as "wordfreq:en".
+
+    Raises:
+        BadValue: There is no word, or no list of the language.
+        MissingExtra: The list needs a package that is not installed.
+    """
+    if not isinstance(given, str):
+        return WordFrequencies.of(given)
+    name, colon, language = given.partition(":")
+    if name != LISTS or not colon:
+        raise BadValue(
+            f"expected a list of documents, or 'wordfreq:en', got {given!r:.60}",
+            "write a list",
+            argument="frequencies",
+        )
+    return ListedFrequencies(language)
+
+
+class ListedFrequencies:
+    """The frequencies of a list of the package wordfreq (Speer 2022): of books, subtitles, news, the web and more.
+
+    Args:
+        language: The code of the language, such as "en".
+
+    Raises:
+        BadValue: There is no list of the language.
+        MissingExtra: wordfreq is not installed, or a package that it needs for words of the language.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._wordfreq: Any = require("wordfreq", "frequencies", "a list of frequencies")
+        known = self._wordfreq.available_languages()
+        if language not in known:
+            raise BadValue(
+                f"expected a language of wordfreq, got {language!r:.40}",
+                f"name one of {', '.join(sorted(known))}",
+                argument="frequencies",
+            )
+        self.language = language
+        try:
+            self.log_frequency({"zh": "猫", "ja": "猫", "ko": "집"}.get(language, "a"))
+        except ImportError as e:
+            raise MissingExtra(
+                f"words of {language!r} need another package of wordfreq: {str(e).splitlines()[0]}",
+                "install it with: pip install 'wordfreq[cjk]'",
+            ) from None
+
+    def log_frequency(self, region: str) -> float:
+        """Return the log of the frequency of a word, at least log(1e-9), nats; of several words the mean.
+
+        Args:
+            region: The word, or several words with white space between; not empty.
+        """
+        found = [self._wordfreq.word_frequency(form_of(w), self.language) for w in region.split()]
+        return math.fsum(math.log(max(f, _LEAST)) for f in found) / len(found)
 
 
 @dataclass(frozen=True)

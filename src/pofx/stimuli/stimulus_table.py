@@ -12,7 +12,7 @@ from pofx.interactive.shown import Shown
 from pofx.interactive.table import HasTable, TableColumn, arrow_table
 from pofx.lm.model import LM
 from pofx.stimuli.added_columns import added_columns, renamed_columns
-from pofx.stimuli.frequencies import WordFrequencies
+from pofx.stimuli.frequencies import frequencies_of
 from pofx.stimuli.regions import MeasuredText, measure_regions
 from pofx.stimuli.stimulus_fields import find_fields
 from pofx.stimuli.stimulus_texts import Row, StimulusText, read_texts_of_rows, tell_lacking
@@ -98,8 +98,8 @@ def measure_stimuli(
         join: The string between two words: white space, or "" where words hold their own spaces or need none.
         attach: Whether words that are punctuation ("," ")") or a clitic ("n't", "'s") touch the word beside them.
         previous: The number of regions before, whose surprisal, length and frequency each row repeats (spill-over).
-        frequencies: The documents of a corpus, whose words are counted for the column `log_frequency`; None for no such
-            column.
+        frequencies: The documents of a corpus, whose words are counted for the column `log_frequency`; or "wordfreq:en" for
+            the list of a language of the package wordfreq; None for no such column.
         texts: A table with every word of the texts, in columns of the same names, where `table` lacks words. It needs
             places. None where `table` has all words.
         word_draws: The number of words that are drawn before each region, for an estimate of the entropy of the next word
@@ -124,8 +124,6 @@ def measure_stimuli(
     if word_draws != 0:
         check_whole_number("word_draws", word_draws, 2, advice="draw at least two words, or 0 for none")
     check_bool("attach", attach)
-    if isinstance(frequencies, str):
-        raise BadValue("expected a list of documents, got one text", "write a list", argument="frequencies")
     if given and given_field is not None:
         raise BadValue("expected given or given_field, got both", "leave one out", argument="given_field")
     source, rows = rows_of(table)
@@ -136,7 +134,7 @@ def measure_stimuli(
     if told := tell_lacking(read):
         warnings.warn(f"texts: {told}; pass a table of the texts (texts=…)", UserWarning, stacklevel=2)
     lms = dict(models) if isinstance(models, Mapping) else {"": models}
-    known = None if frequencies is None else WordFrequencies.of(frequencies)
+    known = None if frequencies is None else frequencies_of(frequencies)
     measured = {name: tuple(measure_regions(lm, read, word_draws, seed)) for name, lm in lms.items()}
     columns = added_columns(len(rows), read, measured, previous, known, word_draws > 0)
     return StimulusTable(source, columns, tuple(read), measured, renamed_columns(names, columns))

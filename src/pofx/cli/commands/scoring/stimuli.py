@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pofx.corpus.whole_table import WholeTable
     from pofx.errors import PofxError
     from pofx.report.html.made import ModelNote
+    from pofx.stimuli.frequencies import HasLogFrequency
     from pofx.stimuli.regions import MeasuredText
     from pofx.stimuli.stimulus_fields import StimulusFields
 
@@ -81,7 +82,7 @@ if TYPE_CHECKING:
     "frequency_files",
     multiple=True,
     metavar="FILE",
-    help="Count the words of this corpus (repeatable), for a column log_frequency.",
+    help="Count the words of this corpus (repeatable), for a column log_frequency; or wordfreq:en, the list of a language.",
 )
 @click.option(
     "--entropy",
@@ -174,9 +175,7 @@ def command(
         tell_stimuli,
         warn_of_punctuation,
     )
-    from pofx.corpus.documents import documents
     from pofx.stimuli.added_columns import added_columns, renamed_columns
-    from pofx.stimuli.frequencies import WordFrequencies
     from pofx.stimuli.regions import measure_regions
     from pofx.stimuli.stimulus_table import StimulusTable
     from pofx.stimuli.stimulus_texts import read_texts_of_rows, tell_lacking
@@ -197,7 +196,7 @@ def command(
         click.echo(f"pofx: warning: {told}; name a table of the texts (--texts)", err=True)
     if not attach and join:
         warn_of_punctuation(texts)
-    known = WordFrequencies.of(documents(*frequency_files)) if frequency_files else None
+    known = _frequencies(frequency_files) if frequency_files else None
     word_draws = draws if entropy == "words" else 0
     measured: dict[str, tuple[MeasuredText | PofxError, ...]] = {}
     notes: dict[str, ModelNote] = {}
@@ -243,6 +242,16 @@ def _read(
 
     table = read_table(file, layout, text_of)
     return table, find_fields(table.names, word, items or None, order, given)
+
+
+def _frequencies(named: tuple[str, ...]) -> HasLogFrequency:
+    """Return the frequencies of words in files, or in the one list that is named."""
+    from pofx.corpus.documents import documents
+    from pofx.stimuli.frequencies import LISTS, frequencies_of
+
+    if len(named) == 1 and named[0].startswith(f"{LISTS}:"):
+        return frequencies_of(named[0])
+    return frequencies_of(documents(*named))
 
 
 def _page_fields(
