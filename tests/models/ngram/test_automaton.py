@@ -74,6 +74,16 @@ def test_an_arpa_file_of_words_that_lacks_histories(tmp_path: Path) -> None:
     np.testing.assert_array_equal(made.log_probs(ids, lengths), pofx.LM.log_probs(lm, ids, lengths))
 
 
+def test_a_loaded_model_has_the_automaton_of_the_saved_one(tmp_path: Path) -> None:
+    lm = pofx.fit(TEXTS, NgramSpec(4, quantize=8))
+    pofx.save(lm, tmp_path / "model")
+    back = pofx.load(tmp_path / "model")
+    made, expected = (make_automaton(m.backoff, m.codes.begin) for m in (back, lm))
+    for name in ("slots", "root_logp", "root_next", "weights", "suffixes", "start"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(expected, name))
+    assert "_found" not in vars(back.levels.history)
+
+
 def test_lanes_and_blocks_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     lm = pofx.fit(TEXTS, NgramSpec(5))
     made = make_automaton(lm.backoff, lm.codes.begin)

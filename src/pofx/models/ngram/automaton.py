@@ -23,6 +23,7 @@ from pofx.algorithms.prefix_table import PrefixTable
 from pofx.lm.trace import Ints
 from pofx.models.ngram.backoff import Backoff
 from pofx.models.ngram.quantized import numbers_at
+from pofx.models.ngram.smoothing import Histories, find_histories
 
 # How many tokens a compiled loop reads without a chance for Ctrl-C: 0.2 s.
 BLOCK = 1 << 21
@@ -106,13 +107,14 @@ class AutomatonOnDemand:
         self._backoff, self._begin = backoff, begin
         self._read = 0
         self._made: BackoffAutomaton | None = None
-        self._possible = backoff.levels.chain and find_spec("numba") is not None
+        self._possible = backoff.levels.chain
 
     def to_read(self, n: int) -> BackoffAutomaton | None:
         """Return the automaton for `n` more tokens; None where the model has read too few tokens, or has no automaton."""
         self._read += n
         if self._possible and self._made is None and self._read >= LEAST + len(self._backoff.table):
-            self._made = make_automaton(self._backoff, self._begin)
+            if find_spec("numba") is not None:
+                self._made = make_automaton(self._backoff, self._begin)
             self._possible = self._made is not None
         return self._made
 
@@ -133,9 +135,11 @@ def make_automaton(backoff: Backoff, begin: int) -> BackoffAutomaton | None:
     table, levels, order = backoff.table, backoff.levels, backoff.order
     if not levels.chain or not len(table):
         return None
+    # The histories of a mapped model are found for this call alone: kept, they would take 8 bytes an n-gram.
+    found = find_histories(table) if isinstance(levels.history, Histories) else levels.history
     # A string that ends in padding is no n-gram.
     whole = {k: table.oldest(k) != 0 for k in range(1, order + 1)}
-    if not all(_has_histories(table, levels.history[k], whole, k) for k in range(2, order + 1)):
+    if not all(_has_histories(table, found[k], whole, k) for k in range(2, order + 1)):
         return None
     newest = {k: table.packing.code(table.words[table.first(k)], 0).astype(np.int64) for k in whole}
     if any((newest[k][whole[k]] == begin).any() for k in range(2, order + 1)):
@@ -149,7 +153,7 @@ def make_automaton(backoff: Backoff, begin: int) -> BackoffAutomaton | None:
     for k in range(1, order):
         weight = np.asarray(levels.weight[k], dtype=np.float64)
         kept = whole[k] & (weight != 1.0)
-        kept[levels.history[k + 1][whole[k + 1]]] = True
+        kept[found[k + 1][whole[k + 1]]] = True
         shorter = state[k - 1][table.parent(k)] if k > 1 else np.zeros(len(kept), dtype=np.int32)
         state[k] = shorter.copy()
         state[k][kept] = n_states + np.arange(np.count_nonzero(kept))
@@ -166,7 +170,7 @@ def make_automaton(backoff: Backoff, begin: int) -> BackoffAutomaton | None:
     slots = np.full(2 * size, EMPTY)
     for k in range(2, order + 1):
         some = np.flatnonzero(whole[k])
-        history = levels.history[k][some]
+        history = found[k][some]
         with np.errstate(divide="ignore"):
             logp = np.log(numbers_at(levels.prob[k], some, history))
         keys = state[k - 1][history].astype(np.uint64) << np.uint64(bits[1])
