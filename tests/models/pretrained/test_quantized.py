@@ -26,6 +26,7 @@ from pofx.models.pretrained.inference.quantized import (
 )
 from pofx.models.pretrained.model import PretrainedLM
 from pofx.models.pretrained.rounding import Rounding
+from pofx.queries.audit.agreement import batch_finding, forward_finding, probability_bound, text_bound
 from tiny_architectures import CONTEXT, write
 from tiny_checkpoints import BOS, ROWS
 
@@ -185,3 +186,17 @@ def test_a_product_that_saturates_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
     assert not quantized.can_quantize.__wrapped__()
     Saturating.bits = 16
     assert quantized.can_quantize.__wrapped__()
+
+
+def test_the_audit_holds_integers_to_their_own_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "known_or_measured", lambda *_: Rounding(0.01, 0.1, 0.0, 9))
+    lm = read(write(tmp_path, "gpt_neox"))
+    plain = lm.forward(paths(), skip=1).logp
+    assert forward_finding(lm, paths(), plain, 1).verdict == "pass"
+    assert batch_finding(lm, paths(), plain, 1, 0).verdict == "pass"
+    assert text_bound(lm, 50) == pytest.approx(50 * 0.02)
+    assert probability_bound(lm) == 0.01
+    # A pass that is off by a tenth of a nat a token is still a fault.
+    assert forward_finding(lm, paths(), [x + 0.3 for x in plain], 1).verdict == "fail"
