@@ -127,6 +127,7 @@ bench: install
 	$(BIN)/python bench/compress.py
 	$(BIN)/python bench/classify.py
 	$(BIN)/python bench/condition.py
+	OMP_NUM_THREADS=1 $(BIN)/python bench/mixing.py
 
 # Beside minicons, lm-evaluation-harness and genlm-bytes, which bench/peers.txt names.
 .venv-peers/.installed: bench/peers.txt
