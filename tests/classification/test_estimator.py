@@ -378,3 +378,9 @@ def test_without_scikit_learn() -> None:
     )
     assert "pip install 'pofx[classify]'" in out
     assert out.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", ["Comedy: ", ["Comedy: ", "Tragedy: "], 3])
+def test_prefixes_that_are_no_mapping_are_refused(given: object) -> None:
+    with pytest.raises(BadValue, match="given: expected a mapping from labels to prefixes, got"):
+        GenerativeClassifier(given=given).fit(["a", "b"], ["x", "y"])  # type: ignore[arg-type]

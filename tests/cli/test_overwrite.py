@@ -28,6 +28,7 @@ MADE = {
 MADE["evaluate", "out"] = "evaluate pairs.jsonl -m model -o OUT"
 MADE["evaluate", "html_path"] = "evaluate pairs.jsonl -m model --html OUT"
 MADE["stimuli", "record"] = "stimuli pairs.jsonl --word good --item bad -m model --record OUT"
+MADE["stimuli", "html_path"] = "stimuli pairs.jsonl --word good --item bad -m model --html OUT"
 MADE["stimuli", "out"] = "stimuli pairs.jsonl --word good --item bad -m model -o OUT"
 MADE["decompress", "out"] = "decompress IN.pofx -o OUT"
 MADE["fit", "save_held_out"] = "fit IN -o NEW --order 2 --held-out 0.5 --save-held-out OUT"

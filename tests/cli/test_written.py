@@ -27,6 +27,7 @@ OUTPUTS: dict[tuple[str, str], str] = {
     ("posterior", "html_path"): "posterior --text a -m IN -m model --html OUT",
     ("infill", "html_path"): "infill --suffix a -m IN --html OUT",
     ("stimuli", "out"): "stimuli IN --word text --item text -o OUT",
+    ("stimuli", "html_path"): "stimuli IN --word text --item text --html OUT",
     ("stimuli", "record"): "stimuli IN --word text --item text --record OUT",
     ("evaluate", "out"): "evaluate IN -o OUT",
     ("evaluate", "html_path"): "evaluate IN --html OUT",

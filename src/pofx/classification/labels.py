@@ -32,6 +32,12 @@ def places(y: Any, given: Mapping[Any, Any] | None, partial: bool) -> tuple[NDAr
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import assert_all_finite, column_or_1d
 
+    if given is not None and not isinstance(given, Mapping):
+        raise BadValue(
+            f"expected a mapping from labels to prefixes, got {given!r}",
+            'write {"label": "prefix", …}',
+            argument="given",
+        )
     if y is None:
         raise BadValue("GenerativeClassifier requires y to be passed, but the target y is None", None)
     if isinstance(y, list | tuple):  # numpy would make NaN beside strings the string "nan"
