@@ -129,10 +129,12 @@ bench: install
 	$(BIN)/python bench/condition.py
 	OMP_NUM_THREADS=1 $(BIN)/python bench/mixing.py
 
-# Beside minicons, lm-evaluation-harness and genlm-bytes, which bench/peers.txt names.
+# Beside minicons, lm-evaluation-harness and genlm-bytes, which bench/peers.txt names, and psycholing-metrics, whose parser and
+# spaCy no surprisal needs.
 .venv-peers/.installed: bench/peers.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/peers.txt
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps psycholing-metrics==2.2.6
 	touch $@
 
 # DataTrove and KenLM, which bench/datatrove.txt names: bench/scale_peers.py.
@@ -162,6 +164,7 @@ bench-peers: install .venv/.smollm2 .venv-peers/.installed .venv-clients/.instal
 	$(BIN)/python bench/score.py
 	$(BIN)/python bench/strings.py
 	$(BIN)/python bench/evaluate.py
+	$(BIN)/python bench/stimuli.py
 	$(BIN)/python bench/serve_lm_eval.py
 	$(BIN)/python bench/serve.py --tools lm-eval
 
