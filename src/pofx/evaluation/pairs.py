@@ -91,6 +91,14 @@ class PairReport(Shown, HasTable):
     begins: tuple[OtherBegin, ...]
     terms: Terms
 
+    @property
+    def log_p(self) -> Floats:
+        """Log p of the right and of the other text of each pair, nats, `[2, n]`; log P where EOS does not count."""
+        out = np.stack([self.good, self.bad])
+        if self.end and self.good_end is not None and self.bad_end is not None:
+            out += np.stack([self.good_end, self.bad_end])
+        return out
+
     def margins(self, end: bool | None = None) -> Floats:
         """Return log p(good) − log p(bad) of each pair, nats, `[n]`; 0 where both texts are impossible.
 

@@ -69,9 +69,9 @@ def found(
             "longest": LONGEST,
             "batch_size": run.batch_size,
             "names": list(TASKS),
-            "groups": list(GROUPS),
+            "groups": list(GROUPS) if k == 0 else [],  # a group costs what its tasks cost
         }
-        for path, run in zip(checkpoints, RUNS)
+        for k, (path, run) in enumerate(zip(checkpoints, RUNS))
     ]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "HF_"))}
     done = subprocess.run(
@@ -136,15 +136,12 @@ def test_every_string_and_number_is_that_of_lm_eval(
 
 
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("k", range(len(RUNS)), ids=[f"{r.adds}-{r.tables}" for r in RUNS])
 def test_the_means_of_a_group_are_those_of_lm_eval(
-    found: list[dict[str, Any]], checkpoints: list[Path], files: dict[str, Path], k: int, group: str
+    found: list[dict[str, Any]], checkpoints: list[Path], files: dict[str, Path], group: str
 ) -> None:
-    lm = pofx.load(checkpoints[k])
-    if RUNS[k].tables:
-        lm = TableLM(lm.vocab, tables(tiny_checkpoints.ROWS), LONGEST)
+    lm = TableLM(pofx.load(checkpoints[0]).vocab, tables(tiny_checkpoints.ROWS), LONGEST)
     report = evaluate_group(lm, read_group(files["plain"].parent / f"{group}.yaml"))
-    expected = found[k]["groups"][group]
+    expected = found[0]["groups"][group]
     metrics = report.metrics[group]
     assert {m.name for m in metrics} == {n.split(",")[0] for n in expected if _is_metric(n)}
     for metric in metrics:

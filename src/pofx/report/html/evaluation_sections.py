@@ -70,10 +70,21 @@ def pair_sections(
     for name, report in zip(names, reports):
         margins = report.margins()
         wrong = [k for k in np.argsort(margins, kind="stable").tolist() if not report.right[k]]
-        rows = [[report.pairs[k].id, *_texts(report, k), float(margins[k])] for k in wrong]
-        shown = _listed(
-            "wrong verdict", ["pair", "right text", "other text", "margin, nats"], rows, "is wrong"
-        )
+        log_p = np.stack([*report.log_p, margins])
+        rows = [
+            [report.pairs[k].id, *_texts(report, k), *(Numeral(fixed_point(x)) for x in log_p[:, k].tolist())]
+            for k in wrong
+        ]
+        p = "log p" if report.end else "log P"
+        headings = [
+            "pair",
+            "right text",
+            "other text",
+            f"{p}, right text",
+            f"{p}, other text",
+            "margin, nats",
+        ]
+        shown = _listed("wrong verdict", headings, rows, "is wrong")
         out.append(Section(_titled("Wrong verdicts, largest margin first", name, names), (shown,)))
     return out
 
