@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,33 @@ class StruckRows(ScoreRows):
             return query(texts, given)
 
         return struck
+
+
+def struck_once(marker: Path) -> None:
+    """Give a test five seconds in which it strikes the node of this process, once in all."""
+    if first(marker):
+        marker.with_suffix(".written").write_text(f"{os.getpid()} {node_of_this_actor()}")
+        marker.with_suffix(".written").rename(marker)
+        time.sleep(5)
+
+
+@dataclass(frozen=True)
+class StruckKeys:
+    """The keys of a shuffle, on whose way the node of the first part is lost: some keys have left it by then.
+
+    Attributes:
+        keys: The keys that are read.
+        marker: The file that remembers the blow.
+    """
+
+    keys: Callable[[Any], Iterator[Any]]
+    marker: Path
+
+    def __call__(self, items: Any) -> Iterator[Any]:
+        for k, table in enumerate(self.keys(items)):
+            if k == 1:
+                struck_once(self.marker)
+            yield table
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,3 +77,26 @@ def cluster(variables: None) -> Iterator[Any]:
     yield cluster
     ray.shutdown()
     cluster.shutdown()
+
+
+@pytest.fixture
+def striking(cluster: Any) -> Iterator[Any]:
+    """Removes the node whose process wrote the marker, and brings another one at the end."""
+    threads: list[threading.Thread] = []
+
+    def strike(marker: Path) -> None:
+        while not (marker.exists() and marker.stat().st_size):
+            time.sleep(0.05)
+        node = marker.read_text().split()[1]
+        (lost,) = [n for n in cluster.worker_nodes if n.node_id == node]
+        cluster.remove_node(lost, allow_graceful=False)
+
+    def begin(marker: Path) -> threading.Thread:
+        threads.append(threading.Thread(target=strike, args=(marker,), daemon=True))
+        threads[-1].start()
+        return threads[-1]
+
+    yield begin
+    for _ in threads:
+        cluster.add_node(num_cpus=1, object_store_memory=STORE)
+    cluster.wait_for_nodes()

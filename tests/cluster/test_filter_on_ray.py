@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster_toys import StruckKeys
 from shard_toys import files_of
 
 import pofx
 from pofx.cli.main import main
-from pofx.jobs.filtered import running
+from pofx.jobs.filtered import on_ray, running
 
 pytestmark = pytest.mark.cluster
 
@@ -97,3 +98,17 @@ def test_a_driver_that_dies_within_the_join(cluster: Any, home: Path) -> None:
     assert not (home / "driver" / "parts").exists()
     run(home, "driver", "--workers", "1")
     same(home, "driver")
+
+
+def test_a_node_is_lost_while_copies_are_shuffled(
+    cluster: Any, striking: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node is lost while keys leave it."""
+    monkeypatch.setattr(running, "LEAST_ON_RAY", 0)
+    marker, keys = home / "keys", on_ray._Keys
+    monkeypatch.setattr(on_ray, "_Keys", lambda *settings: StruckKeys(keys(*settings), marker))
+    thread = striking(marker)
+    run(home, "node", "--ray", cluster.address)
+    thread.join(30)
+    assert len(cluster.worker_nodes) == 2
+    same(home, "node")

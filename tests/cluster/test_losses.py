@@ -67,28 +67,6 @@ def test_an_actor_that_is_killed_between_two_steps_of_a_unit(
     assert files_of(tmp_path / "out") == whole
 
 
-@pytest.fixture
-def striking(cluster: Any) -> Iterator[Any]:
-    """Removes the node whose actor wrote the marker, and brings another one at the end."""
-    threads: list[threading.Thread] = []
-
-    def strike(marker: Path) -> None:
-        while not (marker.exists() and marker.stat().st_size):
-            time.sleep(0.05)
-        node = marker.read_text().split()[1]
-        (lost,) = [n for n in cluster.worker_nodes if n.node_id == node]
-        cluster.remove_node(lost, allow_graceful=False)
-
-    def begin(marker: Path) -> threading.Thread:
-        threads.append(threading.Thread(target=strike, args=(marker,), daemon=True))
-        threads[-1].start()
-        return threads[-1]
-
-    yield begin
-    cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
-    cluster.wait_for_nodes()
-
-
 @pytest.mark.usefixtures("impatient")
 def test_a_node_that_is_lost_in_the_middle_of_a_unit(
     cluster: Any, striking: Any, recipe: Recipe, tmp_path: Path, whole: dict[str, bytes]

@@ -42,9 +42,9 @@ from pofx.jobs.sharded.workers import UnitFailed
 # The directory of the first pass, within the directory of the kept documents. A run removes it when both sides are whole.
 SCORES = ".scores"
 _MOST = 1 << 20
-# The number of documents from which Ray joins the copies. One process joins 30,000 documents in 1.2 to 1.6 CPU seconds, and
-# Ray Data takes 5 CPU seconds and several processes before it has joined any.
-LEAST_ON_RAY = 1 << 20
+# The number of documents from which Ray joins the copies. One process takes 0.18 ms of CPU a document, so 47 s for this
+# number. The first join of Ray took 27 s of CPU for 10,000 documents, most of it the start of its processes.
+LEAST_ON_RAY = 1 << 18
 # A directory of this machine, or the URL of a prefix of a store.
 Name = str | os.PathLike[str]
 
