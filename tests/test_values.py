@@ -100,6 +100,14 @@ CALLS: dict[tuple[str, str], tuple[Callable[[Any], Any], str]] = {
         lambda v: pofx.measure_stimuli(LM, [{"item": 1, "word": "ab"}], previous=v),
         "whole",
     ),
+    ("measure_stimuli", "word_draws"): (
+        lambda v: pofx.measure_stimuli(LM, [{"item": 1, "word": "ab"}], word_draws=v),
+        "whole",
+    ),
+    ("measure_stimuli", "seed"): (
+        lambda v: pofx.measure_stimuli(LM, [{"item": 1, "word": "ab"}], seed=v),
+        "whole",
+    ),
     ("diff", "seed"): (lambda v: pofx.diff(LM, LM, ["ab"], seed=v), "whole"),
     ("diff", "most"): (lambda v: pofx.diff(LM, LM, ["ab"], most=v), "whole"),
     ("audit", "seed"): (lambda v: pofx.audit(LM, TEXTS, seed=v), "whole"),

@@ -121,7 +121,8 @@ def measure_stimuli(
     """
     check_whole_number("previous", previous, 0, MOST_BEFORE, advice="name fewer regions")
     check_whole_number("seed", seed)
-    if word_draws != 0:
+    check_whole_number("word_draws", word_draws)
+    if word_draws:
         check_whole_number("word_draws", word_draws, 2, advice="draw at least two words, or 0 for none")
     check_bool("attach", attach)
     if given and given_field is not None:
