@@ -325,14 +325,14 @@ def test_lines_are_printed_beside_a_file_alone(run: Callable[..., Ran]) -> None:
 
 def test_the_entropy_of_the_next_word_has_an_error(run: Callable[..., Ran]) -> None:
     Path("t.csv").write_text("item,word\n1,the\n1,dog\n2,do\n2,g\n")
-    ran = run("t.csv", "--entropy", "words", "--draws", "300", "--json")
+    ran = run("t.csv", "--entropy", "words", "-n", "300", "--json")
     assert ran.code == 0, ran.err
     rows = [json.loads(x) for x in ran.out.splitlines()]
     # The texts begin with "the", "a" and "the", and few other words are left by the smoothing.
     assert rows[0]["word_entropy_nats"] > rows[0]["entropy_nats"]
     assert 0 < rows[0]["word_entropy_error_nats"] < rows[0]["word_entropy_nats"]
     assert rows[0]["word_entropy_nats"] == rows[2]["word_entropy_nats"]
-    assert run("t.csv", "--entropy", "words", "--draws", "300", "--json").out == ran.out
+    assert run("t.csv", "--entropy", "words", "-n", "300", "--json").out == ran.out
     split = run("t.csv", "--entropy", "words", "--join", "", "--json").out.splitlines()
     assert json.loads(split[3])["word_entropy_nats"] is None
     assert "word_entropy_nats" not in run("t.csv").out

@@ -92,7 +92,8 @@ if TYPE_CHECKING:
     help="words: also estimate the entropy of the next word before each region, with its error, by draws of words.",
 )
 @click.option(
-    "--draws",
+    "-n",
+    "draws",
     type=Whole(2),
     default=100,
     show_default=True,
