@@ -100,6 +100,7 @@ def test_a_driver_that_dies_within_the_join(cluster: Any, home: Path) -> None:
     same(home, "driver")
 
 
+@pytest.mark.timeout(600)  # 104 s on two idle cores, 390 s on loaded ones
 def test_a_node_is_lost_while_copies_are_shuffled(
     cluster: Any, striking: Any, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
