@@ -14,6 +14,7 @@ import pytest
 import pofx
 from enumerated import Pieces
 from pofx.lm.model import LM
+from pofx.stimuli.stimulus_fields import find_fields
 from pofx.stimuli.stimulus_table import StimulusTable, measure_stimuli
 from small_models import BYTES, NO_BEGIN, NO_END, ngram
 from toy import ToyLM
@@ -295,3 +296,14 @@ def test_conditions_of_an_item_are_different_texts() -> None:
     assert [t.text for t in measure_stimuli(BYTES, rows).texts] == ["the cat", "the cat"]
     with pytest.raises(pofx.BadValue, match="at least one"):
         measure_stimuli(BYTES, rows, item=())
+
+
+@pytest.mark.parametrize(
+    ("cells", "order"), [(("noun", "verb"), None), (("1", "2"), "region"), ((1, 2), "region")]
+)
+def test_a_column_region_has_places_where_its_values_are_numbers(
+    cells: tuple[object, ...], order: str | None
+) -> None:
+    rows = [{"item": 1, "word": w, "region": r} for w, r in zip(("cats", "sleep"), cells)]
+    assert find_fields(["item", "word", "region"], rows=rows).order == order
+    assert measure_stimuli(BYTES, rows).texts[0].text == "cats sleep"

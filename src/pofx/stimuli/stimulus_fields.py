@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pofx.errors import Advice, Argument, BadValue
 
@@ -13,7 +15,7 @@ WORDS = ("word", "ia_label", "region_text", "token")
 ITEMS = ("item", "text_id", "item_id", "itemid", "sentence_id", "text", "sentence", "trial")
 CONDITIONS = ("condition", "cond")
 # Columns with the name of a region, such as "verb" or "critical".
-REGIONS = ("region_label", "region_name", "area", "area_label", "roi", "interest_area")
+REGIONS = ("region_label", "region_name", "area", "area_label", "roi", "interest_area", "region")
 TIMES = (
     "rt",
     "reading_time",
@@ -34,6 +36,7 @@ READERS = (
     "workerid",
     "recording_session_label",
 )
+# A column `region` has places in some tables, and names of regions in others.
 ORDERS = ("zone", "word_number", "ia_id", "word_index", "wordnum", "idx", "position", "region")
 
 
@@ -60,6 +63,7 @@ def find_fields(
     item: str | Sequence[str] | None = None,
     order: str | None = None,
     given: str | None = None,
+    rows: Sequence[Mapping[str, Any]] = (),
 ) -> StimulusFields:
     """Find the columns of a stimulus table, by the names that the caller gives, and otherwise by known names.
 
@@ -70,6 +74,7 @@ def find_fields(
             one, since an item has another sentence in each condition.
         order: The column of the word's place; None for the first known name, or for the order of the rows.
         given: The column of the prefix; None for no such column.
+        rows: The rows of the table. A column `region` whose first value is no number has names of regions, and no places.
 
     Raises:
         BadValue: A column is missing, or no column has a known name.
@@ -81,7 +86,10 @@ def find_fields(
             check_column(names, named, argument)
     own_word = word or find_known(names, WORDS) or _refuse("word", WORDS, names)
     items = find_items(names, item, own_word)
-    return StimulusFields(own_word, items, order or find_known(names, ORDERS, own_word, *items), given)
+    of_regions = [n for n in names if n.casefold() == "region" and rows and not _is_number(rows[0].get(n))]
+    return StimulusFields(
+        own_word, items, order or find_known(names, ORDERS, own_word, *items, *of_regions), given
+    )
 
 
 def find_items(names: Sequence[str], item: str | Sequence[str] | None = None, *taken: str) -> tuple[str, ...]:
@@ -121,6 +129,13 @@ def check_column(names: Sequence[str], name: str, argument: str, option: str = "
             f"name one of {_shown(names)}",
             argument=Argument(argument, option or f"--{argument.replace('_', '-')}"),
         )
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def _refuse(argument: str, known: Sequence[str], names: Sequence[str]) -> str:

@@ -129,7 +129,7 @@ def measure_stimuli(
         raise BadValue("expected given or given_field, got both", "leave one out", argument="given_field")
     source, rows = rows_of(table)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    fields = find_fields(names, word, item, order, given_field)
+    fields = find_fields(names, word, item, order, given_field, rows)
     whole = [] if texts is None else rows_of(texts)[1]
     read = read_texts_of_rows(rows, fields, join, given, attach, whole)
     if told := tell_lacking(read):

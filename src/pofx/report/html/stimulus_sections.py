@@ -12,7 +12,7 @@ from pofx.queries.words.word import Word, Worded
 from pofx.report.html.amounts import Amount, Fact, amounts_block
 from pofx.report.html.blocks import Block, Cell, Section, code, paragraph, table
 from pofx.report.html.record_blocks import Row, chart_block, words_block
-from pofx.report.numerals import fixed_point, with_commas
+from pofx.report.numerals import fixed_point, typeset, with_commas
 from pofx.units import count_noun
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _table(means: MeansOfRegions) -> Block:
 def _interval(mean: RegionMean) -> str:
     if not (math.isfinite(mean.low) and math.isfinite(mean.high)):
         return ""
-    return f"{fixed_point(mean.low)} to {fixed_point(mean.high)}"
+    return typeset(f"{fixed_point(mean.low)} to {fixed_point(mean.high)}")
 
 
 def _worded(text: StimulusText, found: MeasuredText) -> Worded:

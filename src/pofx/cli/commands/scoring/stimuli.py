@@ -242,7 +242,7 @@ def _read(
         return find_fields(names, word, items or None, order, given).word
 
     table = read_table(file, layout, text_of)
-    return table, find_fields(table.names, word, items or None, order, given)
+    return table, find_fields(table.names, word, items or None, order, given, table.rows)
 
 
 def _frequencies(named: tuple[str, ...]) -> HasLogFrequency:
@@ -268,7 +268,9 @@ def _page_fields(
     for name, option in ((condition, "condition"), (region, "region")):
         if name is not None:
             check_column(names, name, option)
-    return condition or find_known(names, CONDITIONS), region or find_known(names, REGIONS, fields.word)
+    return condition or find_known(names, CONDITIONS), region or find_known(
+        names, REGIONS, fields.word, fields.order or ""
+    )
 
 
 def _rows_of_texts(file: str, layout: Layout, fields: StimulusFields) -> tuple[Mapping[str, Any], ...]:
