@@ -120,7 +120,7 @@ def _columns(source: Source, layout: DocumentLayout) -> dict[str, bool]:
     if not found:
         got = "text" if source.format == "txt" else "no columns"
         raise BadSource(
-            f"{source.name}: expected a table (csv, tsv, jsonl, json, parquet) with columns, got {got}",
+            f"{source.name}: expected a table (csv, tsv, jsonl, json, parquet, arrow) with columns, got {got}",
             "name a table",
         )
     out = dict(found)
